@@ -1,0 +1,352 @@
+"""Downloads, reads and batches the MNIST data set of handwritten digits.
+
+The module of TensorFlow 1's tutorials, on NumPy and the standard library alone:
+
+  import input_data
+  mnist = input_data.read_data_sets('MNIST_data', one_hot=True)
+  images, labels = mnist.train.next_batch(100)
+
+The archives are in the IDX format, described at http://yann.lecun.com/exdb/mnist/.
+"""
+
+import collections
+import gzip
+import math
+import numbers
+import os
+import struct
+import tempfile
+import urllib.request
+import zlib
+
+import numpy as np
+
+DEFAULT_SOURCE_URL = 'https://storage.googleapis.com/cvdf-datasets/mnist/'
+
+TRAIN_IMAGES = 'train-images-idx3-ubyte.gz'
+TRAIN_LABELS = 'train-labels-idx1-ubyte.gz'
+TEST_IMAGES = 't10k-images-idx3-ubyte.gz'
+TEST_LABELS = 't10k-labels-idx1-ubyte.gz'
+
+# The first four bytes of an IDX file: two zeros, 8 for unsigned bytes, the number of dimensions.
+IMAGES_MAGIC = 2051
+LABELS_MAGIC = 2049
+
+Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
+
+
+def maybe_download(filename, work_directory, source_url):
+  """Returns the path of `filename` in `work_directory`, downloading it if it is not there.
+
+  Args:
+    filename: the file's name, such as 'train-images-idx3-ubyte.gz'.
+    work_directory: the folder, which is made if need be.
+    source_url: the address of the file, or of the folder that it is in.
+  """
+  path = os.path.join(work_directory, filename)
+  if os.path.exists(path):
+    return path
+  os.makedirs(work_directory, exist_ok=True)
+  if not source_url.endswith(filename):
+    source_url = source_url.rstrip('/') + '/' + filename
+  # A half download never stands under the file's own name.
+  handle, partial = tempfile.mkstemp(dir=work_directory, prefix=filename + '.', suffix='.part')
+  try:
+    with urllib.request.urlopen(source_url) as response, os.fdopen(handle, 'wb') as f:
+      while chunk := response.read(1 << 16):
+        f.write(chunk)
+    os.replace(partial, path)
+  except BaseException:
+    os.unlink(partial)
+    raise
+  print('Successfully downloaded', filename, os.path.getsize(path), 'bytes.')
+  return path
+
+
+def _idx_parts(f, magic):
+  """Yields the dimensions of IDX file `f`, gzipped or not, and then its bytes piece by piece.
+
+  Whatever is wrong with the file is a `ValueError` as soon as the reading comes to it, so the
+  caller never holds more than the file truly has, however much its header promises.
+  """
+  # No gzip file begins with two zero bytes, and every IDX file does.
+  start = f.read(2)
+  f.seek(-len(start), os.SEEK_CUR)
+  stream = f if start == b'\0\0' else gzip.GzipFile(fileobj=f)
+  try:
+    found = stream.read(4)
+    if found != struct.pack('>i', magic):
+      raise ValueError(
+        f'it begins with the magic number {int.from_bytes(found, "big")} instead of {magic}'
+      )
+    num_dims = magic % 256
+    header = stream.read(4 * num_dims)
+    if len(header) < 4 * num_dims:
+      raise ValueError('it ends within its header')
+    dims = struct.unpack(f'>{num_dims}I', header)
+    yield dims
+    size = math.prod(dims)
+    left = size
+    while left:
+      part = stream.read(min(left, 1 << 20))
+      if not part:
+        raise ValueError(f'its header promises {size} bytes and it holds {size - left}')
+      left -= len(part)
+      yield part
+    # Reading past the data also makes gzip compare its checksum.
+    if stream.read(1):
+      raise ValueError(f'it holds more than the {size} bytes that its header promises')
+  except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    raise ValueError(f'{f.name} is damaged: {error}.') from error
+
+
+def _read_idx(f, magic):
+  """Returns the uint8 array in IDX file `f`, in the shape that its header says."""
+  parts = _idx_parts(f, magic)
+  dims = next(parts)
+  data = bytearray()
+  for part in parts:
+    data += part
+  return np.frombuffer(data, np.uint8).reshape(dims)
+
+
+def extract_images(f):
+  """Reads the images in an IDX file.
+
+  Args:
+    f: the file, open for reading bytes; gzip-compressed or plain.
+
+  Returns:
+    A uint8 array [number of images, rows, columns, 1], 0 for paper and 255 for ink.
+
+  Raises:
+    ValueError: the file is damaged, or is not one of images (magic number 2051).
+  """
+  print('Extracting', f.name)
+  return _read_idx(f, IMAGES_MAGIC)[..., np.newaxis]
+
+
+def extract_labels(f, one_hot=False, num_classes=10):
+  """Reads the labels in an IDX file.
+
+  Args:
+    f: the file, open for reading bytes; gzip-compressed or plain.
+    one_hot: whether each label becomes a row of `num_classes` numbers.
+    num_classes: how many classes there are; labels are 0 to `num_classes - 1`.
+
+  Returns:
+    A uint8 array [number of labels], or with `one_hot` float32 [number of labels, num_classes].
+
+  Raises:
+    ValueError: the file is damaged, is not one of labels (magic number 2049), or `one_hot` is set
+      and a label is not below `num_classes`.
+  """
+  print('Extracting', f.name)
+  labels = _read_idx(f, LABELS_MAGIC)
+  return dense_to_one_hot(labels, num_classes) if one_hot else labels
+
+
+def dense_to_one_hot(labels_dense, num_classes):
+  """Turns labels into rows that are 1 at the label's place and 0 elsewhere.
+
+  Args:
+    labels_dense: whole numbers from 0 to `num_classes - 1`, shape [n].
+    num_classes: the length of a row.
+
+  Returns:
+    A float32 array [n, num_classes].
+
+  Raises:
+    ValueError: a label is outside that range.
+  """
+  labels_dense = np.asarray(labels_dense)
+  wrong = np.flatnonzero((labels_dense < 0) | (labels_dense >= num_classes))
+  if wrong.size:
+    raise ValueError(
+      f'Labels should be between 0 and {num_classes - 1}. '
+      f'Label number {wrong[0]} is {labels_dense[wrong[0]]}.'
+    )
+  one_hot = np.zeros((len(labels_dense), num_classes), np.float32)
+  one_hot[np.arange(len(labels_dense)), labels_dense] = 1
+  return one_hot
+
+
+def _to_float(pixels):
+  """Scales pixels of 0 to 255 to float32 numbers of 0 to 1."""
+  return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
+
+
+class DataSet:
+  """Images and their labels, handed out in batches."""
+
+  def __init__(
+    self,
+    images,
+    labels,
+    fake_data=False,
+    one_hot=False,
+    dtype=np.float32,
+    reshape=True,
+    seed=None,
+  ):
+    """Makes a data set of `images` and `labels`, which stay in the order they have.
+
+    Args:
+      images: array [n, rows, columns, 1] with pixels of 0 to 255.
+      labels: array of n labels, or [n, number of classes].
+      fake_data: whether to ignore both and serve 10,000 made-up examples, for trying out a graph.
+      one_hot: whether the labels of made-up examples are one-hot.
+      dtype: uint8 to leave pixels as they are, float32 to scale them to 0 to 1; a NumPy dtype or
+        a TensorFlow one.
+      reshape: whether to flatten the images to [n, rows * columns].
+      seed: the order of shuffling is that of `numpy.random.RandomState(seed)`.
+
+    Raises:
+      TypeError: `dtype` is neither uint8 nor float32.
+      ValueError: there are not as many labels as images.
+    """
+    numpy_dtype = getattr(dtype, 'as_numpy_dtype', dtype)
+    if numpy_dtype is None or np.dtype(numpy_dtype) not in (np.uint8, np.float32):
+      raise TypeError(f'Invalid image dtype {dtype!r}, expected uint8 or float32')
+    if fake_data:
+      self._num_examples = 10000
+    else:
+      images, labels = np.asarray(images), np.asarray(labels)
+      if len(images) != len(labels):
+        raise ValueError(f'There are {len(images)} images and {len(labels)} labels.')
+      self._num_examples = len(images)
+      if reshape:
+        images = images.reshape(len(images), math.prod(images.shape[1:]))
+    self._images = images
+    self._labels = labels
+    self._fake_data = fake_data
+    self._one_hot = one_hot
+    # The pixels stay bytes until somebody asks for all of them: a quarter of the memory, and
+    # quicker to gather batches from.
+    self._unscaled = not fake_data and np.dtype(numpy_dtype) == np.float32
+    self._random = np.random.RandomState(seed)
+    self._order = np.arange(self._num_examples)
+    self._index_in_epoch = 0
+    self._epochs_completed = 0
+
+  @property
+  def images(self):
+    """All images, in the order of the file: [n, rows * columns] or [n, rows, columns, 1]."""
+    if self._unscaled:
+      self._images, self._unscaled = _to_float(self._images), False
+    return self._images
+
+  @property
+  def labels(self):
+    """All labels, in the order of the file: uint8 [n] or float32 [n, number of classes]."""
+    return self._labels
+
+  @property
+  def num_examples(self):
+    """How many images there are."""
+    return self._num_examples
+
+  @property
+  def epochs_completed(self):
+    """How many times the batches have gone through all examples."""
+    return self._epochs_completed
+
+  def next_batch(self, batch_size, fake_data=False, shuffle=True):
+    """Returns the next `batch_size` examples; a batch that reaches the end goes on from the start.
+
+    Args:
+      batch_size: how many examples, at least 1; more than there are span several epochs.
+      fake_data: whether to return made-up examples instead, as lists.
+      shuffle: whether each epoch has a new random order.
+
+    Returns:
+      A pair of images and labels, copies both.
+
+    Raises:
+      ValueError: `batch_size` is not a whole number of at least 1, or the data set is empty.
+    """
+    if (
+      not isinstance(batch_size, numbers.Integral)
+      or isinstance(batch_size, bool)
+      or batch_size < 1
+    ):
+      raise ValueError(f'Batch size should be a whole number of at least 1. Got: {batch_size!r}.')
+    if fake_data or self._fake_data:
+      fake_label = [1] + [0] * 9 if self._one_hot else 0
+      return [[1] * 784 for _ in range(batch_size)], [fake_label for _ in range(batch_size)]
+    if not self._num_examples:
+      raise ValueError('There is no batch to take: this data set is empty.')
+    rows = np.empty(batch_size, np.intp)
+    filled = 0
+    if shuffle and self._epochs_completed == 0 and self._index_in_epoch == 0:
+      self._shuffle()
+    while filled < batch_size:
+      if self._index_in_epoch == self._num_examples:
+        self._epochs_completed += 1
+        self._index_in_epoch = 0
+        if shuffle:
+          self._shuffle()
+      part = self._order[self._index_in_epoch : self._index_in_epoch + batch_size - filled]
+      rows[filled : filled + len(part)] = part
+      filled += len(part)
+      self._index_in_epoch += len(part)
+    images = self._images[rows]
+    return _to_float(images) if self._unscaled else images, self._labels[rows]
+
+  def _shuffle(self):
+    """Permutes the current order, as the original did, so that the same seed gives its batches."""
+    permutation = np.arange(self._num_examples)
+    self._random.shuffle(permutation)
+    self._order = self._order[permutation]
+
+
+def read_data_sets(
+  train_dir,
+  fake_data=False,
+  one_hot=False,
+  dtype=np.float32,
+  reshape=True,
+  validation_size=5000,
+  seed=None,
+  source_url=DEFAULT_SOURCE_URL,
+):
+  """Reads the four MNIST archives in `train_dir`, downloading those that are missing.
+
+  Args:
+    train_dir: the folder of the archives.
+    fake_data: whether to read nothing and serve made-up examples.
+    one_hot: whether each label becomes ten numbers, nine of them 0.
+    dtype: float32 for pixels of 0 to 1, uint8 for 0 to 255; a NumPy dtype or a TensorFlow one.
+    reshape: whether images are flattened, [n, 784] instead of [n, 28, 28, 1].
+    validation_size: how many of the first training examples become the validation set.
+    seed: fixes the order of shuffling.
+    source_url: the address of the folder to download from.
+
+  Returns:
+    A named tuple `Datasets` of three `DataSet`s: train, validation and test.
+
+  Raises:
+    TypeError: `dtype` is neither uint8 nor float32.
+    ValueError: a file is damaged, or `validation_size` is out of range.
+  """
+  if fake_data:
+    fake = [DataSet([], [], True, one_hot, dtype, seed=seed) for _ in Datasets._fields]
+    return Datasets(*fake)
+  with open(maybe_download(TRAIN_IMAGES, train_dir, source_url), 'rb') as f:
+    train_images = extract_images(f)
+  with open(maybe_download(TRAIN_LABELS, train_dir, source_url), 'rb') as f:
+    train_labels = extract_labels(f, one_hot)
+  with open(maybe_download(TEST_IMAGES, train_dir, source_url), 'rb') as f:
+    test_images = extract_images(f)
+  with open(maybe_download(TEST_LABELS, train_dir, source_url), 'rb') as f:
+    test_labels = extract_labels(f, one_hot)
+  if not 0 <= validation_size <= len(train_images):
+    raise ValueError(
+      f'Validation size should be between 0 and {len(train_images)}. Received: {validation_size}.'
+    )
+  options = {'one_hot': one_hot, 'dtype': dtype, 'reshape': reshape, 'seed': seed}
+  return Datasets(
+    DataSet(train_images[validation_size:], train_labels[validation_size:], **options),
+    DataSet(train_images[:validation_size], train_labels[:validation_size], **options),
+    DataSet(test_images, test_labels, **options),
+  )

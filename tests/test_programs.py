@@ -1,0 +1,200 @@
+"""The two programs, run as a shell user runs them, on the real archives."""
+
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import ROOT
+
+PROGRAMS = ['mnist_softmax.py', 'mnist_deep.py']
+EXTRACTING = [
+  f'Extracting MNIST_data/{name}-ubyte.gz'
+  for name in ('train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1')
+]
+
+
+def lines_of(done):
+  assert done.returncode == 0, done.stderr
+  return done.stdout.splitlines()
+
+
+def final_accuracy(lines):
+  return float(lines[-1].removeprefix('test accuracy '))
+
+
+@pytest.mark.parametrize('seed, accuracy', [(0, 0.9178), (1, 0.9195)])
+def test_softmax_prints_the_originals_accuracy(run, seed, accuracy):
+  lines = lines_of(run('mnist_softmax.py', '--seed', seed))
+  assert re.fullmatch('Running on: .+', lines[0])
+  assert lines[1:5] == EXTRACTING
+  assert re.fullmatch(r'1000 steps in \d+\.\d seconds, \d+\.\d steps per second', lines[5])
+  assert lines[6:] == [f'test accuracy {accuracy}']
+
+
+@pytest.fixture(scope='module')
+def deep_lines():
+  """What 400 seeded steps of the deep net print."""
+  command = [sys.executable, 'mnist_deep.py', '--seed', '1', '--steps', '400']
+  return lines_of(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120))
+
+
+def test_deep_prints_what_the_original_did(deep_lines):
+  assert re.fullmatch('Running on: .+', deep_lines[0])
+  assert deep_lines[1:5] == EXTRACTING
+  log_dir = re.fullmatch('Saving graph to: (.+)', deep_lines[5])[1]
+  assert any(name.startswith('events.out.tfevents') for name in os.listdir(log_dir))
+  for line, step in zip(deep_lines[6:10], range(0, 400, 100), strict=True):
+    assert re.fullmatch(rf'step {step}, training accuracy (0\.\d{{1,2}}|1)', line)
+  assert re.fullmatch(r'400 steps in \d+\.\d seconds, \d+\.\d steps per second', deep_lines[10])
+  assert len(deep_lines) == 12
+
+
+def test_deep_learns(deep_lines):
+  assert final_accuracy(deep_lines) >= 0.93
+
+
+def test_a_seeded_run_prints_the_same_again(run, deep_lines):
+  again = lines_of(run('mnist_deep.py', '--seed', '1', '--steps', '400'))
+  same = [(5, 'Saving graph'), (10, '400 steps')]  # A new folder, and the seconds it took.
+  for i, start in same:
+    assert again[i].startswith(start) and deep_lines[i].startswith(start)
+  assert [line for i, line in enumerate(again) if i not in (5, 10)] == [
+    line for i, line in enumerate(deep_lines) if i not in (5, 10)
+  ]
+
+
+@pytest.mark.full
+def test_the_whole_training_recognises_99_percent(run):
+  lines = lines_of(run('mnist_deep.py', timeout=3600))
+  steps = [line for line in lines if line.startswith('step ')]
+  assert len(steps) == 200 and steps[-1].startswith('step 19900, ')
+  assert final_accuracy(lines) >= 0.99
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+@pytest.mark.parametrize(
+  'flags, complaint',
+  [
+    (['--step', '5'], 'unrecognized arguments: --step'),
+    (['--colour', 'red'], 'unrecognized arguments: --colour'),
+    (['--steps', '-1'], '--steps: must be at least 0'),
+    (['--steps', '1.5'], "--steps: invalid int value: '1.5'"),
+    (['--batch_size', '0'], '--batch_size: must be at least 1'),
+    (['--learning_rate', '0'], '--learning_rate: must be a positive finite number'),
+    (['--learning_rate', '-1'], '--learning_rate: must be a positive finite number'),
+    (['--learning_rate', 'nan'], '--learning_rate: must be a positive finite number'),
+    (['--learning_rate', 'inf'], '--learning_rate: must be a positive finite number'),
+    (['--learning_rate', 'fast'], "--learning_rate: invalid float value: 'fast'"),
+    (['--seed', '-1'], '--seed: must be from 0'),
+    (['--seed', '4294967296'], '--seed: must be from 0'),
+  ],
+)
+def test_a_wrong_flag_is_argparses_error(run, program, flags, complaint):
+  done = run(program, *flags)
+  assert done.returncode == 2 and complaint in done.stderr.splitlines()[-1]
+  assert done.stdout == ''
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_no_steps_is_an_untrained_model(run, program):
+  lines = lines_of(run(program, '--steps', '0', '--batch_size', '7'))
+  assert re.match(r'0 steps in 0\.0 seconds', lines[-2])
+  assert final_accuracy(lines) < 0.3
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+@pytest.mark.parametrize('steps', [1, 5])
+def test_a_loss_that_is_no_number_ends_the_run(run, program, steps):
+  done = run(program, '--steps', steps, '--learning_rate', '1e38')
+  assert done.returncode == 1
+  message = r'The loss is (nan|inf|-inf) at step 1\. Try a smaller --learning_rate\.'
+  assert re.fullmatch(message, done.stderr.splitlines()[-1])
+  assert 'test accuracy' not in done.stdout and 'Traceback' not in done.stderr
+
+
+def test_the_functions_of_deep_can_be_imported_without_running_anything(run):
+  script = """
+import mnist_deep
+tf = mnist_deep.tf
+y_conv, keep_prob = mnist_deep.deepnn(tf.placeholder(tf.float32, [None, 784]))
+names = {v.op.name.split('/')[0] for v in tf.trainable_variables()}
+scopes = {op.name.split('/')[0] for op in tf.get_default_graph().get_operations()}
+print(y_conv.shape.as_list(), keep_prob.shape, sorted(names), sorted(scopes))
+print(mnist_deep.conv2d(tf.zeros([2, 28, 28, 1]), mnist_deep.weight_variable([5, 5, 1, 3])).shape)
+print(mnist_deep.max_pool_2x2(tf.zeros([2, 28, 28, 1])).shape, mnist_deep.bias_variable([4]).shape)
+"""
+  assert lines_of(run('-c', script)) == [
+    "[None, 10] <unknown> ['conv1', 'conv2', 'fc1', 'fc2'] "
+    + "['Placeholder', 'conv1', 'conv2', 'dropout', 'fc1', 'fc2', 'pool1', 'pool2', 'reshape']",
+    '(2, 28, 28, 3)',
+    '(2, 14, 14, 1) (4,)',
+  ]
+
+
+def test_deep_fits_in_a_gigabyte(run):
+  # Measured from a process of its own: a child's peak would begin with that of these tests.
+  script = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, 'mnist_deep.py', '--steps', '30'], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+  assert int(lines_of(run('-c', script))[-1]) * 1024 < 1000e6
+
+
+def test_a_terminal_shows_how_long_it_will_take(tmp_path):
+  master, slave = pty.openpty()
+  command = [sys.executable, 'mnist_deep.py', '--steps', '150']
+  with open(tmp_path / 'out', 'w') as out:
+    process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=slave)
+  os.close(slave)
+  shown = b''
+  deadline = time.monotonic() + 120
+  while time.monotonic() < deadline and select.select([master], [], [], 60)[0]:
+    try:
+      piece = os.read(master, 4096)
+    except OSError:  # The program has closed its end of the terminal.
+      break
+    shown += piece
+  assert process.wait(10) == 0
+  frames = re.findall(rb'\r\x1b\[K(step \d+ of 150, \d+ seconds left)', shown)
+  assert len(frames) == 15 and frames[-1] == b'step 150 of 150, 0 seconds left'
+  assert shown.endswith(b'\r\x1b[K')  # Nothing is left of it.
+  assert 'left' not in (tmp_path / 'out').read_text()
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_nothing_is_rewritten_without_a_terminal(run, program):
+  done = run(program, '--steps', '20')
+  assert '\r' not in done.stderr + done.stdout and 'seconds left' not in done.stderr
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_data_that_cannot_be_read_is_one_sentence(run, program, tmp_path, archives):
+  shutil.copytree(archives, tmp_path / 'data')
+  (tmp_path / 'data' / 't10k-labels-idx1-ubyte.gz').write_bytes(b'<html>')
+  done = run(program, '--data_dir', tmp_path / 'data')
+  assert done.returncode == 1 and 'Traceback' not in done.stderr
+  assert 't10k-labels-idx1-ubyte.gz is damaged' in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_standard_output_has_the_programs_lines_only(run, program):
+  lines = lines_of(run(program, '--steps', '1'))
+  starts = [
+    'Running',
+    *['Extracting'] * 4,
+    'Saving graph',
+    'step 0',
+    '1 steps in',
+    'test accuracy',
+  ]
+  if program == 'mnist_softmax.py':
+    starts = [start for start in starts if start not in ('Saving graph', 'step 0')]
+  assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
