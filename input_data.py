@@ -11,22 +11,43 @@ The archives are in the IDX format, described at http://yann.lecun.com/exdb/mnis
 
 import collections
 import gzip
+import hashlib
+import http.client
 import math
 import numbers
 import os
+import secrets
+import ssl
 import struct
-import tempfile
+import sys
+import time
+import urllib.error
 import urllib.request
 import zlib
 
 import numpy as np
 
-DEFAULT_SOURCE_URL = 'https://storage.googleapis.com/cvdf-datasets/mnist/'
+# Tried in order for each file.
+MIRRORS = (
+  'https://storage.googleapis.com/cvdf-datasets/mnist/',
+  'https://ossci-datasets.s3.amazonaws.com/mnist/',
+)
+DEFAULT_SOURCE_URL = MIRRORS[0]  # Stands for all of them.
 
 TRAIN_IMAGES = 'train-images-idx3-ubyte.gz'
 TRAIN_LABELS = 'train-labels-idx1-ubyte.gz'
 TEST_IMAGES = 't10k-images-idx3-ubyte.gz'
 TEST_LABELS = 't10k-labels-idx1-ubyte.gz'
+
+# Of the archives as first published, which is what the mirrors have.
+SHA256 = {
+  TRAIN_IMAGES: '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609',
+  TRAIN_LABELS: '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c',
+  TEST_IMAGES: '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6',
+  TEST_LABELS: 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6',
+}
+
+STALL_SECONDS = 30  # A server silent for longer is given up.
 
 # The first four bytes of an IDX file: two zeros, 8 for unsigned bytes, the number of dimensions.
 IMAGES_MAGIC = 2051
@@ -38,36 +59,133 @@ Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
 def maybe_download(filename, work_directory, source_url):
   """Returns the path of `filename` in `work_directory`, downloading it if it is not there.
 
+  A file that is there is never touched, whatever it holds, and may be unpacked, without '.gz'. A
+  downloaded one appears under its name only when it is whole: from a mirror it must have the
+  published SHA-256, and from elsewhere it must be a complete IDX archive.
+
   Args:
     filename: the file's name, such as 'train-images-idx3-ubyte.gz'.
     work_directory: the folder, which is made if need be.
-    source_url: the address of the file, or of the folder that it is in.
+    source_url: the address (http, https or file) of the file or of the folder that it is in; or a
+      list of addresses, of which the first that serves it whole is taken.
+
+  Raises:
+    OSError: no address serves the file whole, or the folder cannot be written.
+    ValueError: `work_directory` is an address.
   """
+  if '://' in str(work_directory):
+    raise ValueError(f'The data must be in a local folder, and {work_directory} is an address.')
   path = os.path.join(work_directory, filename)
-  if os.path.exists(path):
-    return path
-  os.makedirs(work_directory, exist_ok=True)
-  if not source_url.endswith(filename):
-    source_url = source_url.rstrip('/') + '/' + filename
-  # A half download never stands under the file's own name.
-  handle, partial = tempfile.mkstemp(dir=work_directory, prefix=filename + '.', suffix='.part')
+  for there in (path, path.removesuffix('.gz')):
+    if os.path.lexists(there):
+      return there
+  if source_url == DEFAULT_SOURCE_URL:
+    source_url = MIRRORS
+  failures = []
+  partial = f'{path}.{secrets.token_hex(4)}.part'
   try:
-    with urllib.request.urlopen(source_url) as response, os.fdopen(handle, 'wb') as f:
-      while chunk := response.read(1 << 16):
-        f.write(chunk)
-    os.replace(partial, path)
-  except BaseException:
-    os.unlink(partial)
-    raise
-  print('Successfully downloaded', filename, os.path.getsize(path), 'bytes.')
-  return path
+    os.makedirs(work_directory, exist_ok=True)
+    for url in [source_url] if isinstance(source_url, str) else source_url:
+      if not url.endswith(filename):
+        url = f'{url.rstrip("/")}/{filename}'
+      try:
+        with open(partial, 'w+b') as f:
+          size = _download(url, f, filename)
+      except ValueError as failure:
+        failures.append((url, failure))
+        continue
+      os.replace(partial, path)
+      print('Successfully downloaded', filename, size, 'bytes.')
+      return path
+  except OSError as error:
+    reason = f'{error.strerror}; make room there or choose another folder'
+    raise OSError(error.errno, reason, path) from error
+  finally:
+    if os.path.lexists(partial):
+      os.unlink(partial)
+  raise OSError(_no_address_left(filename, work_directory, failures))
+
+
+def _no_address_left(filename, work_directory, failures):
+  """Returns why `filename` was not downloaded, address by address, and what its reader can do."""
+  lines = [f'{filename} could not be downloaded.']
+  lines += [f'  {url}: {failure}' for url, failure in failures]
+  if any(isinstance(failure.args[0], ssl.SSLCertVerificationError) for _, failure in failures):
+    python = f'Python {sys.version_info.major}.{sys.version_info.minor}'
+    lines.append(
+      'This Python cannot verify the server, for which it needs certificates. On macOS, run '
+      f'"/Applications/{python}/Install Certificates.command"; on Debian or Ubuntu, "apt install '
+      'ca-certificates"; elsewhere, "pip install certifi" and set the environment variable '
+      'SSL_CERT_FILE to the path that "python -m certifi" prints.'
+    )
+  lines.append(
+    f'Put {", ".join(SHA256)} into {os.path.abspath(work_directory)} yourself, or pass '
+    'read_data_sets the address of a folder that has them: source_url=...'
+  )
+  return '\n'.join(lines)
+
+
+def _download(url, f, filename):
+  """Downloads `url` into the empty file `f`, makes sure that it is whole, and returns its size.
+
+  Raises:
+    ValueError: the address does not serve the file, or not whole.
+    OSError: `f` cannot be written.
+  """
+  size = 0
+  sha256 = hashlib.sha256()
+  started = time.monotonic()
+  try:
+    for part, length in _body(url):
+      f.write(part)
+      sha256.update(part)
+      size += len(part)
+      if sys.stderr.isatty():
+        total = f' of {length / 1e6:.1f}' if length else ''
+        rate = size / 1e6 / max(time.monotonic() - started, 1e-3)
+        text = f'{filename}: {size / 1e6:.1f}{total} MB, {rate:.1f} MB/s'
+        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
+  finally:
+    if sys.stderr.isatty():
+      print('\r\033[K', end='', file=sys.stderr, flush=True)
+  f.flush()
+  os.fsync(f.fileno())
+  if url.startswith(MIRRORS):
+    if sha256.hexdigest() != SHA256.get(filename):
+      raise ValueError(f'the {size} bytes that came do not have the published SHA-256')
+  elif filename in SHA256:
+    f.seek(0)
+    if f.read(2) != b'\x1f\x8b':
+      raise ValueError(f'the {size} bytes that came are not a gzip archive')
+    f.seek(0)
+    for _ in _idx_parts(f, IMAGES_MAGIC if 'images' in filename else LABELS_MAGIC):
+      pass
+  return size
+
+
+def _body(url):
+  """Yields what `url` answers piece by piece, each with the length of the whole, 0 if unknown."""
+  received = 0
+  try:
+    with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
+      length = int(response.headers.get('Content-Length', 0))
+      while part := response.read(1 << 16):
+        received += len(part)
+        yield part, length
+  except (OSError, ValueError, http.client.HTTPException) as error:
+    reason = error.reason if type(error) is urllib.error.URLError else error
+    if isinstance(reason, TimeoutError):
+      reason = f'nothing came for {STALL_SECONDS} seconds'
+    raise ValueError(reason) from error
+  if received < length:
+    raise ValueError(f'only {received} of {length} bytes came')
 
 
 def _idx_parts(f, magic):
   """Yields the dimensions of IDX file `f`, gzipped or not, and then its bytes piece by piece.
 
-  Whatever is wrong with the file is a `ValueError` as soon as the reading comes to it, so the
-  caller never holds more than the file truly has, however much its header promises.
+  Whatever is wrong with the file is a `ValueError` as soon as the reading comes to it, so nobody
+  need hold more than the file truly has, however much its header promises.
   """
   # No gzip file begins with two zero bytes, and every IDX file does.
   start = f.read(2)
@@ -76,38 +194,54 @@ def _idx_parts(f, magic):
   try:
     found = stream.read(4)
     if found != struct.pack('>i', magic):
-      raise ValueError(
-        f'it begins with the magic number {int.from_bytes(found, "big")} instead of {magic}'
-      )
+      number = int.from_bytes(found, 'big')
+      raise ValueError(f'it begins with the magic number {number} instead of {magic}')
     num_dims = magic % 256
     header = stream.read(4 * num_dims)
     if len(header) < 4 * num_dims:
       raise ValueError('it ends within its header')
     dims = struct.unpack(f'>{num_dims}I', header)
     yield dims
-    size = math.prod(dims)
-    left = size
+    size = left = math.prod(dims)
     while left:
       part = stream.read(min(left, 1 << 20))
       if not part:
         raise ValueError(f'its header promises {size} bytes and it holds {size - left}')
       left -= len(part)
       yield part
-    # Reading past the data also makes gzip compare its checksum.
+    # Reading on past the data also makes gzip compare its checksum.
     if stream.read(1):
       raise ValueError(f'it holds more than the {size} bytes that its header promises')
-  except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-    raise ValueError(f'{f.name} is damaged: {error}.') from error
+  except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    raise ValueError(error) from error
 
 
 def _read_idx(f, magic):
   """Returns the uint8 array in IDX file `f`, in the shape that its header says."""
-  parts = _idx_parts(f, magic)
-  dims = next(parts)
-  data = bytearray()
-  for part in parts:
-    data += part
-  return np.frombuffer(data, np.uint8).reshape(dims)
+  start = f.tell()
+  try:
+    parts = _idx_parts(f, magic)
+    dims = next(parts)
+    if math.prod(dims) > 1 << 26:
+      # More than MNIST: it gets its memory once a first reading has found it whole.
+      for _ in parts:
+        pass
+      f.seek(start)
+      parts = _idx_parts(f, magic)
+      next(parts)
+    data = bytearray()
+    for part in parts:
+      data += part
+    return np.frombuffer(data, np.uint8).reshape(dims)
+  except ValueError as error:
+    raise _damaged(f, error) from error
+
+
+def _damaged(f, error):
+  """Returns the exception that says what is wrong with file `f`, and what to do about it."""
+  return ValueError(
+    f'{f.name} is damaged: {error}. Delete it, and the next run downloads it again.'
+  )
 
 
 def extract_images(f):
@@ -300,6 +434,26 @@ class DataSet:
     self._order = self._order[permutation]
 
 
+def _read_pair(images_name, labels_name, train_dir, one_hot, source_url):
+  """Returns the images and the labels in two files of `train_dir`, which must be as many."""
+  images_path = maybe_download(images_name, train_dir, source_url)
+  labels_path = maybe_download(labels_name, train_dir, source_url)
+  with open(images_path, 'rb') as images_file, open(labels_path, 'rb') as labels_file:
+    counts = []
+    for f, magic in ((images_file, IMAGES_MAGIC), (labels_file, LABELS_MAGIC)):
+      try:
+        counts.append(next(_idx_parts(f, magic))[0])
+      except ValueError as error:
+        raise _damaged(f, error) from error
+      f.seek(0)
+    if counts[0] != counts[1]:
+      raise ValueError(
+        f'{images_path} holds {counts[0]} images and {labels_path} holds {counts[1]} labels, so '
+        'they are not of one data set. Delete the wrong one, and the next run downloads it again.'
+      )
+    return extract_images(images_file), extract_labels(labels_file, one_hot)
+
+
 def read_data_sets(
   train_dir,
   fake_data=False,
@@ -313,33 +467,32 @@ def read_data_sets(
   """Reads the four MNIST archives in `train_dir`, downloading those that are missing.
 
   Args:
-    train_dir: the folder of the archives.
+    train_dir: the folder of the archives, or of the same files unpacked.
     fake_data: whether to read nothing and serve made-up examples.
     one_hot: whether each label becomes ten numbers, nine of them 0.
     dtype: float32 for pixels of 0 to 1, uint8 for 0 to 255; a NumPy dtype or a TensorFlow one.
     reshape: whether images are flattened, [n, 784] instead of [n, 28, 28, 1].
     validation_size: how many of the first training examples become the validation set.
     seed: fixes the order of shuffling.
-    source_url: the address of the folder to download from.
+    source_url: the address of a folder (http, https or file) that has the four files, or a list
+      of such addresses, instead of the mirrors of MNIST.
 
   Returns:
     A named tuple `Datasets` of three `DataSet`s: train, validation and test.
 
   Raises:
     TypeError: `dtype` is neither uint8 nor float32.
-    ValueError: a file is damaged, or `validation_size` is out of range.
+    ValueError: a file is damaged, there are not as many labels as images, `train_dir` is an
+      address, or `validation_size` is out of range.
+    OSError: a file can be neither found nor downloaded, or not be written or read.
   """
   if fake_data:
     fake = [DataSet([], [], True, one_hot, dtype, seed=seed) for _ in Datasets._fields]
     return Datasets(*fake)
-  with open(maybe_download(TRAIN_IMAGES, train_dir, source_url), 'rb') as f:
-    train_images = extract_images(f)
-  with open(maybe_download(TRAIN_LABELS, train_dir, source_url), 'rb') as f:
-    train_labels = extract_labels(f, one_hot)
-  with open(maybe_download(TEST_IMAGES, train_dir, source_url), 'rb') as f:
-    test_images = extract_images(f)
-  with open(maybe_download(TEST_LABELS, train_dir, source_url), 'rb') as f:
-    test_labels = extract_labels(f, one_hot)
+  train_images, train_labels = _read_pair(
+    TRAIN_IMAGES, TRAIN_LABELS, train_dir, one_hot, source_url
+  )
+  test_images, test_labels = _read_pair(TEST_IMAGES, TEST_LABELS, train_dir, one_hot, source_url)
   if not 0 <= validation_size <= len(train_images):
     raise ValueError(
       f'Validation size should be between 0 and {len(train_images)}. Received: {validation_size}.'

@@ -1,6 +1,8 @@
 """What the tests share: where things are, and how a shell user would run the programs."""
 
+import gzip
 import pathlib
+import struct
 import subprocess
 import sys
 
@@ -34,3 +36,9 @@ def run():
     return subprocess.run(command, cwd=cwd, check=False, **options)
 
   return run
+
+
+def write_idx(path, magic, *dims, data=b''):
+  """Writes a gzipped IDX file with the header `magic`, `dims`."""
+  with gzip.open(path, 'wb', compresslevel=1) as f:
+    f.write(struct.pack(f'>{1 + len(dims)}I', magic, *dims) + data)

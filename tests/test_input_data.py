@@ -1,11 +1,9 @@
 """What `input_data` returns is what the original returned, without the original's faults."""
 
 import collections
-import gzip
 import hashlib
 import json
 import re
-import struct
 import subprocess
 import sys
 
@@ -13,7 +11,7 @@ import numpy as np
 import pytest
 
 import input_data
-from conftest import ROOT
+from conftest import ROOT, write_idx
 
 REFERENCE = json.loads((ROOT / 'tests' / 'reference.json').read_text())
 SIZES = [(600, 100), (300, 50), (50, 64), (500, 128), (60, 1000), (2, 55000), (9, 7)]
@@ -250,17 +248,13 @@ def test_the_whole_training_set_can_be_validation(read):
   assert mnist.train.num_examples == 0 and mnist.validation.num_examples == 60000
 
 
-def write_idx(path, magic, *dims, data=b''):
-  with gzip.open(path, 'wb') as f:
-    f.write(struct.pack(f'>i{len(dims)}I', magic, *dims) + data)
-  return open(path, 'rb')
-
-
 def test_extract_functions_read_an_open_file(tmp_path, capsys):
-  with write_idx(tmp_path / 'i.gz', 2051, 2, 1, 3, data=bytes(range(6))) as f:
+  write_idx(tmp_path / 'i.gz', 2051, 2, 1, 3, data=bytes(range(6)))
+  with open(tmp_path / 'i.gz', 'rb') as f:
     assert input_data.extract_images(f).tolist() == [[[[0], [1], [2]]], [[[3], [4], [5]]]]
     assert capsys.readouterr().out == f'Extracting {f.name}\n'
-  with write_idx(tmp_path / 'l.gz', 2049, 3, data=b'\0\2\1') as f:
+  write_idx(tmp_path / 'l.gz', 2049, 3, data=b'\0\2\1')
+  with open(tmp_path / 'l.gz', 'rb') as f:
     assert input_data.extract_labels(f).tolist() == [0, 2, 1]
   with open(tmp_path / 'l.gz', 'rb') as f:
     labels = input_data.extract_labels(f, one_hot=True, num_classes=3)

@@ -1,0 +1,79 @@
+"""A loopback server of the archives that can misbehave as real ones did.
+
+The first folder of the address says how: /good/, /short/, /stall/ and so on. Run as a program, it
+prints its address and serves a folder until it is killed.
+"""
+
+import contextlib
+import http.server
+import pathlib
+import ssl
+import threading
+import time
+
+TESTS = pathlib.Path(__file__).resolve().parent
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+  """Answers `/MODE/FILE` with the file, in the way that MODE names."""
+
+  def do_GET(self):
+    """Answers as the mode says; a proxy's request has a whole address for a path."""
+    self.server.requests.append(self.path)
+    mode, _, name = self.path.split('://')[-1].partition('/')[2].rpartition('/')
+    mode = mode or 'good'
+    if mode.isdigit():
+      return self.send_error(int(mode))
+    if mode == 'loop':
+      self.send_response(302)
+      self.send_header('Location', self.path)
+      return self.end_headers()
+    body = (self.server.folder / name).read_bytes()
+    if mode == 'portal':
+      body = b'<!DOCTYPE html><title>Sign in to the network</title>'
+    elif mode == 'flipped':
+      body = body[:100] + bytes([body[100] ^ 1]) + body[101:]
+    self.send_response(200)
+    if mode != 'unsized':
+      self.send_header('Content-Length', str(len(body)))
+    self.end_headers()
+    if mode in ('short', 'stall', 'cut'):
+      self.wfile.write(body[: len(body) // 2])
+      if mode == 'stall':
+        self.server.stopped.wait(60)
+    elif mode == 'slow':
+      for start in range(0, len(body), 1 << 16):
+        self.wfile.write(body[start : start + (1 << 16)])
+        time.sleep(0.002)
+    else:
+      self.wfile.write(body)
+
+  def handle(self):
+    """Does not mind a client that is gone."""
+    with contextlib.suppress(ConnectionError):
+      super().handle()
+
+  def log_message(self, *args):
+    """Keeps quiet."""
+
+
+@contextlib.contextmanager
+def serve(folder, tls=False):
+  """Serves `folder`, yielding the server, whose `url` has no slash at its end."""
+  server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+  server.daemon_threads = True
+  server.folder = pathlib.Path(folder)
+  server.requests = []
+  server.stopped = threading.Event()
+  if tls:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TESTS / 'self_signed.pem')
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+  server.url = f'http{"s" if tls else ""}://127.0.0.1:{server.server_port}'
+  threading.Thread(target=server.serve_forever, daemon=True).start()
+  try:
+    yield server
+  finally:
+    server.stopped.set()
+    server.shutdown()
+    server.server_close()
