@@ -424,8 +424,9 @@ class DataSet:
       rows[filled : filled + len(part)] = part
       filled += len(part)
       self._index_in_epoch += len(part)
-    images = self._images[rows]
-    return _to_float(images) if self._unscaled else images, self._labels[rows]
+    # take gathers whole rows, in about half the time of indexing.
+    images, labels = self._images.take(rows, axis=0), self._labels.take(rows, axis=0)
+    return _to_float(images) if self._unscaled else images, labels
 
   def _shuffle(self):
     """Permutes the current order, as the original did, so that the same seed gives its batches."""
