@@ -1,10 +1,14 @@
 """A convolutional net on MNIST: two layers of features recognise 99.2 % of handwritten digits."""
 
 import argparse
+import contextlib
 import math
 import os
+import re
+import signal
 import sys
 import tempfile
+import threading
 import time
 
 import numpy as np
@@ -19,7 +23,11 @@ def parse_flags():
   parser.add_argument('--steps', type=int, default=20000, help='training steps')
   parser.add_argument('--batch_size', type=int, default=50, help='images in a training step')
   parser.add_argument('--learning_rate', type=float, default=1e-4, help='of Adam')
+  parser.add_argument('--decay', action='store_true', help='lower the rate to 0 over the steps')
+  parser.add_argument('--bfloat16', action='store_true', help='compute in mixed precision')
   parser.add_argument('--seed', type=int, help='makes a run repeatable')
+  parser.add_argument('--log_dir', help='folder of curves and checkpoints, to go on from')
+  parser.add_argument('--predict', nargs='+', metavar='FILE', help='pictures to recognise')
   flags = parser.parse_args()
   if flags.steps < 0:
     parser.error(f'argument --steps: must be at least 0, not {flags.steps}')
@@ -29,6 +37,8 @@ def parse_flags():
     parser.error('argument --learning_rate: must be a positive finite number')
   if flags.seed is not None and not 0 <= flags.seed < 2**32:
     parser.error(f'argument --seed: must be from 0 to {2**32 - 1}, not {flags.seed}')
+  if flags.predict and not flags.log_dir:
+    parser.error('argument --predict: needs --log_dir, the folder of a trained net')
   return flags
 
 
@@ -42,25 +52,7 @@ import tensorflow.compat.v1 as tf
 tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
 
-
-def device_name():
-  """Returns what a session of this process runs on: the first GPU, or else the CPU."""
-  for gpu in tf.config.list_physical_devices('GPU'):
-    return tf.config.experimental.get_device_details(gpu).get('device_name', 'GPU')
-  return 'CPU'
-
-
-def show_progress(text):
-  """Rewrites one line on standard error, if that is a terminal."""
-  if sys.stderr.isatty():
-    print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
-
-
-def check_finite(loss, step):
-  """Ends the program if the loss is no longer a number: training on would not bring it back."""
-  if not np.isfinite(loss):
-    show_progress('')
-    sys.exit(f'The loss is {loss} at step {step}. Try a smaller --learning_rate.')
+SAVE_STEPS = 1000  # From one checkpoint to the next.
 
 
 def deepnn(x):
@@ -128,7 +120,7 @@ def bias_variable(shape):
 
 def main(flags):
   """Trains the net, and prints the share of the test digits that it recognises."""
-  print('Running on:', device_name(), flush=True)
+  print('Running on:', 'GPU' if tf.config.list_physical_devices('GPU') else 'CPU', flush=True)
   # The data.
   try:
     mnist = input_data.read_data_sets(flags.data_dir, one_hot=True, seed=flags.seed)
@@ -136,55 +128,272 @@ def main(flags):
     sys.exit(f'The data cannot be read: {error}')
   # The graph.
   tf.set_random_seed(flags.seed)
-  x = tf.placeholder(tf.float32, [None, 784])
-  y_ = tf.placeholder(tf.float32, [None, 10])
+  x = tf.placeholder(tf.float32, [None, 784], name='x')
+  y_ = tf.placeholder(tf.float32, [None, 10], name='y_')
   y_conv, keep_prob = deepnn(x)
+  # The loss.
   with tf.name_scope('loss'):
     cross_entropy = tf.reduce_mean(
       tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=y_conv)
     )
+  global_step = tf.train.get_or_create_global_step()
   with tf.name_scope('adam_optimizer'):
-    train_step = tf.train.AdamOptimizer(flags.learning_rate).minimize(cross_entropy)
+    learning_rate = flags.learning_rate
+    if flags.decay:
+      learning_rate = tf.train.polynomial_decay(learning_rate, global_step, flags.steps, 0.0)
+    train_step = tf.train.AdamOptimizer(learning_rate).minimize(cross_entropy, global_step)
   with tf.name_scope('accuracy'):
     correct_prediction = tf.equal(tf.argmax(y_conv, 1), tf.argmax(y_, 1))
     accuracy = tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
-  log_dir = tempfile.mkdtemp()
+  # What TensorBoard shows.
+  with tf.name_scope('training'):
+    curves = tf.summary.merge(
+      [tf.summary.scalar('cross_entropy', cross_entropy), tf.summary.scalar('accuracy', accuracy)]
+    )
+  with tf.name_scope('pictures'):
+    filters = tf.summary.image('filters', filter_grid(tf.trainable_variables('conv1')[0]))
+  log_dir = flags.log_dir or tempfile.mkdtemp()
   print('Saving graph to:', log_dir, flush=True)
-  with tf.summary.FileWriter(log_dir) as writer:
-    writer.add_graph(tf.get_default_graph())
-  with tf.Session(config=tf.ConfigProto(gpu_options={'allow_growth': True})) as sess:
+  config = tf.ConfigProto(gpu_options={'allow_growth': True})
+  if flags.bfloat16:
+    rewriter = config.graph_options.rewrite_options
+    rewriter.auto_mixed_precision_onednn_bfloat16 = rewriter.ON
+  with tf.Session(config=config) as sess:
     sess.run(tf.global_variables_initializer())
+    if flags.bfloat16:
+      check_bfloat16(sess, y_conv, {x: mnist.test.images[:1], keep_prob: 1.0})
+    saver = tf.train.Saver(max_to_keep=2, save_relative_paths=True)
+    restore(sess, saver, log_dir)
+    first = int(sess.run(global_step))
+    with writing_to(log_dir):
+      os.makedirs(log_dir, exist_ok=True)
+      writer = tf.summary.FileWriter(log_dir, tf.get_default_graph())
+      # TensorBoard then drops what a killed run drew beyond its last checkpoint.
+      writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first)
+      writer.flush()
+    for _ in range(first):  # The batches that an earlier run has had.
+      mnist.train.next_batch(flags.batch_size)
     # Training.
+    signals = []
+    handlers = {
+      number: signal.signal(number, lambda number, _: signals.append(number))
+      for number in (signal.SIGINT, signal.SIGTERM)
+    }
     started = time.perf_counter()
-    for i in range(flags.steps):
+    for i in range(first, flags.steps):
       batch = mnist.train.next_batch(flags.batch_size)
       if i % 100 == 0:
-        train_accuracy = accuracy.eval(feed_dict={x: batch[0], y_: batch[1], keep_prob: 1.0})
+        train_accuracy, summary = sess.run(
+          [accuracy, curves], feed_dict={x: batch[0], y_: batch[1], keep_prob: 1.0}
+        )
+        with writing_to(log_dir):
+          writer.add_summary(summary, i)
+          writer.flush()
         show_progress('')
         print(f'step {i}, training accuracy {train_accuracy:g}', flush=True)
       _, loss = sess.run(
         [train_step, cross_entropy], feed_dict={x: batch[0], y_: batch[1], keep_prob: 0.5}
       )
       check_finite(loss, i)
-      if i % 10 == 9:
-        left = (time.perf_counter() - started) / (i + 1) * (flags.steps - i - 1)
-        show_progress(f'step {i + 1} of {flags.steps}, {left:.0f} seconds left')
+      step = i + 1
+      if step % SAVE_STEPS == 0 or step == flags.steps or signals:
+        logits = run_net(sess, y_conv, x, keep_prob, mnist.validation.images)
+        check_finite(np.sum(logits), step)
+        right = np.argmax(logits, 1) == np.argmax(mnist.validation.labels, 1)
+        curve = tf.Summary.Value(tag='validation/accuracy', simple_value=np.mean(right))
+        with writing_to(log_dir):
+          writer.add_summary(tf.Summary(value=[curve]), step)
+          writer.add_summary(sess.run(filters), step)
+          writer.flush()
+          saver.save(sess, os.path.join(log_dir, 'model.ckpt'), step, write_meta_graph=False)
+      if signals:
+        show_progress('')
+        print(f'Stopped after {step} steps. To go on, run this again with --log_dir {log_dir}')
+        sys.exit(128 + signals[0])
+      if step % 10 == 0:
+        left = (time.perf_counter() - started) / (step - first) * (flags.steps - step)
+        show_progress(f'step {step} of {flags.steps}, {left:.0f} seconds left')
     seconds = time.perf_counter() - started
+    for number, handler in handlers.items():
+      signal.signal(number, handler)
+    steps = max(flags.steps - first, 0)
     show_progress('')
-    rate = flags.steps / seconds
-    print(f'{flags.steps} steps in {seconds:.1f} seconds, {rate:.1f} steps per second')
-    # Evaluation, in batches: the first layer's features of 10,000 images are a gigabyte.
-    correct = 0
-    for i in range(0, mnist.test.num_examples, 200):
-      batch = mnist.test.images[i : i + 200], mnist.test.labels[i : i + 200]
-      loss, is_correct = sess.run(
-        [cross_entropy, correct_prediction],
-        feed_dict={x: batch[0], y_: batch[1], keep_prob: 1.0},
-      )
-      check_finite(loss, flags.steps)
-      correct += np.sum(is_correct)
-    print(f'test accuracy {correct / mnist.test.num_examples:g}')
+    print(f'{steps} steps in {seconds:.1f} seconds, {steps / seconds:.1f} steps per second')
+    # Evaluation.
+    logits = run_net(sess, y_conv, x, keep_prob, mnist.test.images)
+    check_finite(np.sum(logits), flags.steps)
+    digits, labels = np.argmax(logits, 1), np.argmax(mnist.test.labels, 1)
+    print(f'test accuracy {np.mean(digits == labels):g}')
+    for n in np.flatnonzero(digits != labels)[:25]:
+      name = f'mistakes/{n}_is_{labels[n]}_not_{digits[n]}'
+      picture = tf.summary.image(name, mnist.test.images[n].reshape(1, 28, 28, 1))
+      writer.add_summary(sess.run(picture), max(first, flags.steps))
+    with writing_to(log_dir):
+      writer.close()
+
+
+def recognise(flags):
+  """Prints the digit in each file of --predict; returns the exit status, 1 if one has none."""
+  contents = tf.placeholder(tf.string, [])
+  picture = tf.image.decode_image(contents, expand_animations=False)
+  ink, scale = tf.placeholder(tf.float32, [None, None]), tf.placeholder(tf.float32, [])
+  translation = tf.placeholder(tf.float32, [2])
+  image = tf.raw_ops.ScaleAndTranslate(
+    images=ink[tf.newaxis, :, :, tf.newaxis],
+    size=[28, 28],
+    scale=[scale, scale],
+    translation=translation,
+    kernel_type='triangle',
+    antialias=True,
+  )
+  y_conv, keep_prob = deepnn(tf.reshape(image / tf.reduce_max(image), [1, 784]))
+  probabilities = tf.nn.softmax(y_conv)
+  status = 0
+  with tf.Session(config=tf.ConfigProto(gpu_options={'allow_growth': True})) as sess:
+    if not restore(sess, tf.train.Saver(), flags.log_dir):
+      command = f'python mnist_deep.py --log_dir {flags.log_dir}'
+      sys.exit(f'{flags.log_dir} holds no trained net. To train one there: {command}')
+    for file in flags.predict:
+      try:
+        with open(file, 'rb') as f:
+          pixels = sess.run(picture, feed_dict={contents: f.read()})
+        values = prepare(pixels)
+      except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = getattr(error, 'strerror', error)
+        if isinstance(error, tf.errors.OpError):
+          reason = 'not a PNG, JPEG, BMP or GIF picture, or a damaged one'
+        print(f'{file}: {reason}', file=sys.stderr)
+        status = 1
+      else:
+        feed = dict(zip((ink, scale, translation, keep_prob), (*values, 1.0), strict=True))
+        chances = sess.run(probabilities, feed_dict=feed)[0]
+        print(f'{file}: {np.argmax(chances)} ({np.max(chances):.1%})', flush=True)
+  return status
+
+
+def prepare(pixels):
+  """Finds the digit in a picture, and how to make of it what NIST's pictures were made for MNIST.
+
+  Light on dark, it is cropped to the ink, to be fitted into 20x20 with its shape kept, and to be
+  put with its centre of mass in the middle of 28x28: http://yann.lecun.com/exdb/mnist/.
+
+  Args:
+    pixels: uint8 [rows, columns, channels], grey or RGB; of 2 or 4 channels, the last is alpha.
+
+  Returns:
+    The cropped ink, float32 from 0 to 1, its scale, and its translation in rows and columns.
+
+  Raises:
+    ValueError: the picture is blank, or has more than 100 megapixels.
+  """
+  if pixels.shape[0] * pixels.shape[1] > 100e6:
+    raise ValueError('larger than 100 megapixels')
+  grey, alpha = pixels[..., 0] / np.float32(255), pixels[..., -1] / np.float32(255)
+  if pixels.shape[2] > 2:
+    grey = pixels[..., :3] @ (np.float32([0.299, 0.587, 0.114]) / 255)
+  if pixels.shape[2] in (2, 4) and np.any(alpha):
+    # Where it is transparent comes its own paper; or if all there is is ink, paper unlike it.
+    opaque = grey[alpha > 0.5]
+    paper = np.median(opaque) if opaque.size > alpha.size / 2 else np.mean(opaque) < 0.5
+    grey = alpha * grey + (1 - alpha) * paper
+  ink = grey - np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
+  if -np.min(ink) > np.max(ink):
+    ink = -ink
+  if np.max(ink) < 0.1:
+    raise ValueError('blank')
+  ink = np.maximum(ink / np.max(ink), 0)
+  rows, columns = np.flatnonzero(np.max(ink, 1) > 0.2), np.flatnonzero(np.max(ink, 0) > 0.2)
+  ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+  scale = 20 / max(ink.shape)
+  row = np.average(np.arange(ink.shape[0]) + 0.5, weights=np.sum(ink, 1))
+  column = np.average(np.arange(ink.shape[1]) + 0.5, weights=np.sum(ink, 0))
+  # Of 28 pixels the middle one, number 14, reaches from 14 to 15.
+  return ink, scale, [14.5 - scale * row, 14.5 - scale * column]
+
+
+def run_net(sess, tensor, x, keep_prob, images):
+  """Returns `tensor` for `images` [n, 784], 500 at a time: 10,000 at once take a gigabyte."""
+  batches = [images[i : i + 500] for i in range(0, len(images), 500)]
+  return np.concatenate(
+    [sess.run(tensor, feed_dict={x: batch, keep_prob: 1.0}) for batch in batches]
+  )
+
+
+def filter_grid(W):
+  """Lays filters [5, 5, 1, 32] out in 4 rows of 8, as one picture: white is their largest."""
+  W = (W - tf.reduce_min(W)) / (tf.reduce_max(W) - tf.reduce_min(W))
+  tiles = tf.pad(tf.transpose(W[:, :, 0, :], [2, 0, 1]), [[0, 0], [0, 1], [0, 1]])
+  rows = tf.transpose(tf.reshape(tiles, [4, 8, 6, 6]), [0, 2, 1, 3])
+  return tf.reshape(rows, [1, 4 * 6, 8 * 6, 1])
+
+
+def restore(sess, saver, log_dir):
+  """Restores the last checkpoint in `log_dir`, and returns whether there is one."""
+  if not os.path.exists(os.path.join(log_dir, 'checkpoint')):
+    return False
+  try:
+    saver.restore(sess, tf.train.latest_checkpoint(log_dir))
+    # So that those of an earlier run, too, give way to newer ones.
+    saver.recover_last_checkpoints(
+      tf.train.get_checkpoint_state(log_dir).all_model_checkpoint_paths
+    )
+  except (ValueError, tf.errors.OpError) as error:
+    sys.exit(
+      f'{log_dir} holds a checkpoint that is damaged or of another model '
+      f'({type(error).__name__}): choose another --log_dir.'
+    )
+  return True
+
+
+def check_bfloat16(sess, y_conv, feed_dict):
+  """Ends the program where bfloat16 does not work, and warns where it is not fast."""
+  if tf.config.list_physical_devices('GPU'):
+    sys.exit('--bfloat16 is for processors, and this run would be on the GPU: leave it out.')
+  try:
+    sess.run(y_conv, feed_dict=feed_dict)
+  except tf.errors.OpError:
+    sys.exit('--bfloat16 needs a processor with AVX-512, and this one has none: leave it out.')
+  # What the processor has, up to what the environment lets oneDNN use of it.
+  most = os.environ.get('ONEDNN_MAX_CPU_ISA', 'DEFAULT')
+  with contextlib.suppress(OSError), open('/proc/cpuinfo') as f:
+    found = f.read()
+    if 'amx_bf16' in found and ('AMX' in most or most == 'DEFAULT'):
+      return
+    if 'avx512_bf16' in found and most not in ('AVX512_CORE', 'AVX512_CORE_VNNI'):
+      print('This processor has no AMX: bfloat16 is less fast on it than it could be.')
+    else:
+      print('This processor has no AMX: bfloat16 is slower on it than float32.')
+
+
+@contextlib.contextmanager
+def writing_to(log_dir):
+  """Ends the program, saying why, when the folder cannot be written; what it holds stays good."""
+  threading.excepthook = lambda _: None  # FileWriter's thread hands what ends it to its caller.
+  try:
+    yield
+  except Exception as error:  # Of any type: FileWriter translates a full disk into IndexError.
+    reason = re.search('; (.+)', str(error))  # TensorFlow says 'PATH; REASON' amid a long trace.
+    show_progress('')
+    sys.exit(f'{log_dir} cannot be written: {reason[1] if reason else error}')
+
+
+def check_finite(loss, step):
+  """Ends the program if the loss is no longer a number: training on would not bring it back."""
+  if not np.isfinite(loss):
+    show_progress('')
+    sys.exit(f'The loss is {loss} at step {step}. Try a smaller --learning_rate.')
+
+
+def show_progress(text):
+  """Rewrites one line on standard error, if that is a terminal."""
+  if sys.stderr.isatty():
+    print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
 
 
 if __name__ == '__main__':
-  main(FLAGS)
+  try:
+    if FLAGS.predict:
+      sys.exit(recognise(FLAGS))
+    main(FLAGS)
+  except KeyboardInterrupt:
+    sys.exit(130)
