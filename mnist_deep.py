@@ -151,7 +151,7 @@ def main(flags):
       [tf.summary.scalar('cross_entropy', cross_entropy), tf.summary.scalar('accuracy', accuracy)]
     )
   with tf.name_scope('pictures'):
-    filters = tf.summary.image('filters', filter_grid(tf.trainable_variables('conv1')[0]))
+    filters = tf.summary.image('filters', filter_grid(tf.trainable_variables('conv1')[0]), 1)
   log_dir = flags.log_dir or tempfile.mkdtemp()
   print('Saving graph to:', log_dir, flush=True)
   config = tf.ConfigProto(gpu_options={'allow_growth': True})
@@ -226,7 +226,7 @@ def main(flags):
     print(f'test accuracy {np.mean(digits == labels):g}')
     for n in np.flatnonzero(digits != labels)[:25]:
       name = f'mistakes/{n}_is_{labels[n]}_not_{digits[n]}'
-      picture = tf.summary.image(name, mnist.test.images[n].reshape(1, 28, 28, 1))
+      picture = tf.summary.image(name, mnist.test.images[n].reshape(1, 28, 28, 1), 1)
       writer.add_summary(sess.run(picture), max(first, flags.steps))
     with writing_to(log_dir):
       writer.close()
@@ -312,8 +312,8 @@ def prepare(pixels):
 
 
 def run_net(sess, tensor, x, keep_prob, images):
-  """Returns `tensor` for `images` [n, 784], 500 at a time: 10,000 at once take a gigabyte."""
-  batches = [images[i : i + 500] for i in range(0, len(images), 500)]
+  """Returns `tensor` for `images` [n, 784], 200 at a time: 10,000 at once take a gigabyte."""
+  batches = [images[i : i + 200] for i in range(0, len(images), 200)]
   return np.concatenate(
     [sess.run(tensor, feed_dict={x: batch, keep_prob: 1.0}) for batch in batches]
   )

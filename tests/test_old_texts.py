@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, lines_of, run
 
 REFERENCE = json.loads((ROOT / 'tests' / 'reference.json').read_text())
 
@@ -98,31 +98,47 @@ print('figures', sess.run(accuracy, {X: mnist.test.images, Y_: mnist.test.labels
 """
 
 
-def figures(run, text):
-  done = run('-c', IMPORTS + text)
-  assert done.returncode == 0, done.stderr
-  return json.loads(done.stdout.splitlines()[-1].removeprefix('figures '))
+def softmax(seed, loss, step):
+  return SOFTMAX.replace('SEED', str(seed)).replace('LOSS', loss).replace('STEP', str(step))
 
 
-@pytest.mark.parametrize(
-  'key, seed, loss, step',
-  [('softmax/0', 0, ON_LOGITS, 0.5), ('softmax/1', 1, ON_LOGITS, 0.5), ('seed001', 5, SUM, 0.01)],
-)
-def test_softmax_reaches_the_originals_figures(run, key, seed, loss, step):
-  text = SOFTMAX.replace('SEED', str(seed)).replace('LOSS', loss).replace('STEP', str(step))
-  accuracy, b = figures(run, text)
+TEXTS = [
+  softmax(0, ON_LOGITS, 0.5),
+  softmax(1, ON_LOGITS, 0.5),
+  softmax(5, SUM, 0.01),
+  softmax(None, MEAN, 0.5),
+  SQUARE,
+  EXPERT,
+]
+
+
+@pytest.fixture(scope='module')
+def figures(in_background):
+  """What each text printed at its end; all are typed one after another, in one Python."""
+  new_graph = '\nsess.close()\ntf.reset_default_graph()\n'
+  done = in_background(run, '-c', IMPORTS + new_graph.join(TEXTS))
+
+  def figures(i):
+    lines = [line for line in lines_of(done.result()) if line.startswith('figures ')]
+    return json.loads(lines[i].removeprefix('figures '))
+
+  return figures
+
+
+@pytest.mark.parametrize('i, key', [(0, 'softmax/0'), (1, 'softmax/1'), (2, 'seed001')])
+def test_softmax_reaches_the_originals_figures(figures, i, key):
+  accuracy, b = figures(i)
   assert accuracy == REFERENCE[key][0]
   assert b == pytest.approx(REFERENCE[key][1], abs=1.5e-5)
 
 
-def test_softmax_with_the_mean_of_the_logarithms(run):
-  text = SOFTMAX.replace('SEED', 'None').replace('LOSS', MEAN).replace('STEP', '0.5')
-  assert figures(run, text)[0] > 0.9
+def test_softmax_with_the_mean_of_the_logarithms(figures):
+  assert figures(3)[0] > 0.9
 
 
-def test_the_first_expert_version(run):
-  assert figures(run, EXPERT) > 0.8
+def test_square_images(figures):
+  assert figures(4) > 0.9
 
 
-def test_square_images(run):
-  assert figures(run, SQUARE) > 0.9
+def test_the_first_expert_version(figures):
+  assert figures(5) > 0.8

@@ -1,0 +1,312 @@
+"""What --log_dir holds: curves and pictures to watch, and checkpoints to go on from."""
+
+import glob
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from conftest import ROOT, lines_of, run
+
+os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
+import tensorflow.compat.v1 as tf  # noqa: E402
+
+
+def events(folder):
+  """Returns the events in a folder, oldest file first."""
+  files = sorted(glob.glob(f'{folder}/events.*'), key=os.path.getmtime)
+  return [event for file in files for event in tf.train.summary_iterator(file)]
+
+
+def values(folder):
+  """Returns the summaries in a folder: {tag: [(step, value), ...]}."""
+  found = {}
+  for event in events(folder):
+    for value in event.summary.value:
+      found.setdefault(value.tag, []).append((event.step, value))
+  return found
+
+
+def curve(folder, tag):
+  return [(step, value.simple_value) for step, value in values(folder)[tag]]
+
+
+def weights(folder):
+  """Returns all variables of the last checkpoint."""
+  reader = tf.train.load_checkpoint(str(folder))
+  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def picture(value):
+  """Returns the pixels of a picture's summary."""
+  with tf.Graph().as_default(), tf.Session() as sess:
+    return sess.run(tf.image.decode_png(value.image.encoded_image_string))
+
+
+def graph_scopes(folder):
+  definition = tf.GraphDef()
+  definition.ParseFromString(next(e.graph_def for e in events(folder) if e.graph_def))
+  return {node.name.split('/')[0] for node in definition.node}
+
+
+def test_two_runs_with_one_seed_are_the_same_to_the_bit(runs):
+  one, two = runs('seeded'), runs('seeded again')
+  changing = ('Saving graph', '120 steps')  # The folder, and the seconds it took.
+  kept = [
+    [line for line in lines_of(done) if not line.startswith(changing)] for done in (one, two)
+  ]
+  assert kept[0] == kept[1] and len(kept[0]) == 8
+  one, two = weights(one.folder), weights(two.folder)
+  assert one.keys() == two.keys() and len(one) == 27
+  for name, value in one.items():
+    assert value.tobytes() == two[name].tobytes(), name
+
+
+def test_the_graph_reads_by_its_scopes(runs):
+  scopes = graph_scopes(runs('deep').folder)
+  assert scopes >= set('reshape conv1 pool1 conv2 pool2 fc1 dropout fc2 loss'.split())
+  assert scopes >= {'adam_optimizer', 'accuracy', 'x', 'y_', 'training', 'pictures'}
+  assert graph_scopes(runs('softmax 1').folder) >= {'x', 'y_', 'softmax', 'loss', 'accuracy'}
+
+
+def test_deep_draws_its_curves(runs):
+  folder = runs('deep').folder
+  printed = re.findall(r'step (\d+), training accuracy (\S+)', runs('deep').stdout)
+  drawn = curve(folder, 'training/accuracy')
+  assert drawn == [(int(step), pytest.approx(float(value))) for step, value in printed]
+  loss = curve(folder, 'training/cross_entropy')
+  assert [step for step, _ in loss] == [0, 100, 200, 300] and loss[0][1] > 2 * loss[-1][1]
+  ((step, accuracy),) = curve(folder, 'validation/accuracy')
+  assert step == 400 and 0.9 < accuracy < 1
+
+
+def test_softmax_draws_its_curves_and_weights(runs):
+  folder = runs('softmax 1').folder
+  assert [step for step, _ in curve(folder, 'training/accuracy')] == list(range(0, 1000, 100))
+  assert [step for step, _ in curve(folder, 'training/cross_entropy')] == list(range(0, 1000, 100))
+  ((step, accuracy),) = curve(folder, 'validation/accuracy')
+  assert step == 1000 and 0.9 < accuracy < 0.95
+  found = values(folder)
+  images = [picture(found[f'pictures/weights/image/{digit}'][0][1]) for digit in range(10)]
+  assert {image.shape for image in images} == {(28, 28, 3)}
+  # The middle of a 0 is red, as ink there speaks against it, and that of a 1 is blue.
+  assert images[0][14, 14, 0] > 100 and images[0][14, 14, 2] == 0
+  assert images[1][14, 14, 2] > 100 and images[1][14, 14, 0] == 0
+
+
+def test_softmax_writes_nothing_unless_asked(tmp_path):
+  shutil.copytree(ROOT / 'MNIST_data', tmp_path / 'MNIST_data')
+  before = sorted(path for path in tmp_path.rglob('*'))
+  lines_of(run(ROOT / 'mnist_softmax.py', '--steps', '1', cwd=tmp_path))
+  assert sorted(path for path in tmp_path.rglob('*')) == before
+
+
+def test_deep_draws_its_filters_and_mistakes(runs, mnist):
+  folder = runs('recipe').folder
+  found = values(folder)
+  filters = picture(found['pictures/filters/image'][-1][1])
+  assert filters.shape == (24, 48, 1)
+  W = weights(folder)['conv1/Variable']
+  expected = np.rint(255 * (W - W.min()) / (W.max() - W.min()))[:, :, 0, 9]
+  np.testing.assert_allclose(filters[6:11, 6:11, 0], expected, atol=1)
+  mistakes = [tag for tag in found if tag.startswith('mistakes/')]
+  assert len(mistakes) == 25
+  for tag in mistakes:
+    n, true, predicted = map(
+      int, re.fullmatch(r'mistakes/(\d+)_is_(\d)_not_(\d)/image', tag).groups()
+    )
+    assert true == np.argmax(mnist.test.labels[n]) != predicted
+    pixels = mnist.test.images[n].reshape(28, 28, 1) * 255
+    np.testing.assert_allclose(picture(found[tag][0][1]), pixels, atol=1)
+
+
+def start(folder, *flags, before='', **options):
+  """Starts mnist_deep.py, after `before`, and returns the process."""
+  command = [sys.executable, 'mnist_deep.py', '--seed', '1', '--log_dir', str(folder), *flags]
+  if before:
+    script = f'{before}\nimport runpy, sys\nsys.argv = sys.argv[1:]\n'
+    script += 'runpy.run_path("mnist_deep.py", run_name="__main__")'
+    command[1:1] = ['-c', script]
+  options = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True} | options
+  return subprocess.Popen(command, cwd=ROOT, **options)
+
+
+def wait_for_line(process, start):
+  for line in process.stdout:
+    if line.startswith(start):
+      return
+  raise AssertionError(process.stderr.read())
+
+
+def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(tmp_path):
+  processes = {number: start(tmp_path / str(number)) for number in (signal.SIGINT, signal.SIGTERM)}
+  for number, process in processes.items():
+    wait_for_line(process, 'step 0')
+    process.send_signal(number)
+  for number, process in processes.items():
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number and 'Traceback' not in err
+    folder = tmp_path / str(number)
+    stopped = re.fullmatch(
+      rf'Stopped after (\d+) steps\. To go on, run this again with --log_dir {folder}',
+      out.splitlines()[-1],
+    )
+    assert weights(folder)['global_step'] == int(stopped[1])
+
+
+# Several runs of main() in one process, each printing which batches it was given.
+RESUMED = """
+import argparse, hashlib, sys
+import input_data, mnist_deep
+tf = mnist_deep.tf
+next_batch = input_data.DataSet.next_batch
+def noted(self, *args):
+  batch = next_batch(self, *args)
+  print('batch', hashlib.sha256(batch[0].tobytes()).hexdigest())
+  return batch
+input_data.DataSet.next_batch = noted
+for folder, steps in [('whole', 210), ('parts', 105), ('parts', 105), ('parts', 210)]:
+  tf.reset_default_graph()
+  print('run')
+  mnist_deep.main(argparse.Namespace(
+    data_dir='MNIST_data', steps=steps, batch_size=10, learning_rate=1e-3, decay=True,
+    bfloat16=False, seed=1, log_dir=f'{sys.argv[1]}/{folder}', predict=None))
+"""
+
+
+@pytest.fixture(scope='session')
+def resumed(in_background, tmp_path_factory):
+  """A run of 210 steps, beside one that was stopped after 105, repeated, and continued."""
+  folder = tmp_path_factory.mktemp('resumed')
+  return in_background(run, '-c', RESUMED, folder), folder
+
+
+def test_a_continued_run_gets_the_batches_that_would_have_come(resumed):
+  whole, first, finished, continued = resumed[0].result().stdout.split('run\n')[1:]
+  batches = [re.findall('batch .+', text) for text in (whole, first, finished, continued)]
+  assert len(batches[0]) == 210 and len(set(batches[0])) == 210
+  assert batches[1] == batches[2] == batches[0][:105]
+  assert batches[3] == batches[0]  # Those it has had are taken again, but not trained on.
+  assert '105 steps in' in first and '105 steps in' in continued
+  assert 'step 100,' not in continued and 'step 200,' in continued
+
+
+def test_a_finished_run_evaluates_and_trains_nothing(resumed):
+  _, _, first, finished, _ = resumed[0].result().stdout.split('run\n')
+  assert '0 steps in' in finished and 'training accuracy' not in finished
+  assert re.search('test accuracy .+', finished)[0] == re.search('test accuracy .+', first)[0]
+
+
+def test_a_continued_run_has_adams_state_and_goes_on_with_its_curves(resumed):
+  done, folder = resumed
+  assert done.result().returncode == 0, done.result().stderr
+  for name in ('whole', 'parts'):
+    state = weights(folder / name)
+    assert state['global_step'] == 210
+    assert state['adam_optimizer/beta2_power'] == pytest.approx(0.999**211, rel=1e-4)
+  found = curve(folder / 'parts', 'training/accuracy')
+  assert [step for step, _ in found] == [0, 100, 200]
+  starts = [e.step for e in events(folder / 'parts') if e.session_log.status == 1]
+  assert starts == [0, 105, 105]
+
+
+def test_old_checkpoints_give_way_to_new_ones(resumed):
+  done, folder = resumed
+  done.result()
+  names = sorted(path.name for path in (folder / 'parts').glob('model.ckpt-*.index'))
+  assert names == ['model.ckpt-105.index', 'model.ckpt-210.index']
+
+
+@pytest.mark.parametrize('kills', [3, pytest.param(20, marks=pytest.mark.full)])
+def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path, kills):
+  moments = random.Random(1)
+  folder = tmp_path / 'log'
+  reached = 0
+  # Checkpoints come so often here that the kills hit their writing, too.
+  script = (
+    'import argparse, mnist_deep\n'
+    'mnist_deep.SAVE_STEPS = 2\n'
+    'mnist_deep.run_net = lambda sess, y_conv, x, keep_prob, images: y_conv.eval(\n'
+    '  {x: images[:1], keep_prob: 1.0}, sess).repeat(len(images), 0)\n'
+    'mnist_deep.main(argparse.Namespace(data_dir="MNIST_data", steps=10**6, batch_size=1,\n'
+    f'  learning_rate=1e-4, decay=False, bfloat16=False, seed=1, log_dir={str(folder)!r}))\n'
+  )
+  for _ in range(kills):
+    process = subprocess.Popen(
+      [sys.executable, '-c', script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    before = tf.train.latest_checkpoint(str(folder))
+    while tf.train.latest_checkpoint(str(folder)) == before:
+      assert time.monotonic() < deadline and process.poll() is None, process.stderr.read()
+      time.sleep(0.01)
+    time.sleep(moments.uniform(0, 0.5))
+    process.kill()
+    process.communicate()
+    step = weights(folder)['global_step']
+    assert step > reached
+    reached = step
+    assert curve(folder, 'training/accuracy')[-1][0] <= reached + 2
+
+
+def test_a_full_disk_is_an_error_and_the_checkpoint_before_is_whole(runs, tmp_path):
+  shutil.copytree(runs('seeded').folder, tmp_path / 'log')
+  limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20 << 20, 20 << 20))'
+  process = start(tmp_path / 'log', '--steps', '125', before=limit)
+  _, err = process.communicate(timeout=60)
+  assert process.returncode == 1 and 'Traceback' not in err
+  assert err.splitlines()[-1] == f'{tmp_path / "log"} cannot be written: File too large'
+  assert weights(tmp_path / 'log')['global_step'] == 120
+
+
+def test_curves_that_fit_no_more_are_the_same_error(tmp_path):
+  limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 17, 1 << 17))'
+  process = start(tmp_path / 'log', '--steps', '3', before=limit)
+  _, err = process.communicate(timeout=60)
+  assert process.returncode == 1 and 'Traceback' not in err
+  assert err.splitlines()[-1] == f'{tmp_path / "log"} cannot be written: File too large'
+
+
+def contents(folder):
+  return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize('damage', ['data', 'index', 'list', 'gone', 'other model'])
+def test_a_checkpoint_that_cannot_be_used_is_named_and_kept(runs, tmp_path, damage):
+  folder = tmp_path / 'log'
+  shutil.copytree(runs('seeded').folder, folder)
+  data = folder / 'model.ckpt-120.data-00000-of-00001'
+  if damage == 'data':
+    data.write_bytes(data.read_bytes()[:20_000_000] + b'damage' + data.read_bytes()[20_000_006:])
+  elif damage == 'index':
+    os.truncate(folder / 'model.ckpt-120.index', 400)
+  elif damage == 'list':
+    (folder / 'checkpoint').write_bytes(os.urandom(80))
+  elif damage == 'gone':
+    (folder / 'model.ckpt-120.index').unlink()
+  else:
+    shutil.rmtree(folder)
+    with tf.Graph().as_default(), tf.Session() as sess:
+      variable = tf.get_variable('fc9', [3])
+      sess.run(variable.initializer)
+      tf.train.Saver().save(sess, str(folder / 'model.ckpt'), 7)
+  before = contents(folder)
+  done = run('mnist_deep.py', '--log_dir', folder)
+  assert done.returncode == 1 and 'Traceback' not in done.stderr
+  last = done.stderr.splitlines()[-1]
+  assert str(folder) in last and 'damaged or of another model' in last and '--log_dir' in last
+  assert contents(folder) == before
+
+
+def test_a_folder_that_cannot_be_is_named():
+  for program in ('mnist_deep.py', 'mnist_softmax.py'):
+    done = run(program, '--log_dir', 'README.md')
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith('README.md cannot be written: ')
