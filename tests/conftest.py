@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import gzip
+import os
 import pathlib
 import struct
 import subprocess
@@ -34,12 +35,65 @@ def write_idx(path, magic, *dims, data=b''):
     f.write(struct.pack(f'>{1 + len(dims)}I', magic, *dims) + data)
 
 
+# What begins with the first test and goes on beside the others, on both cores, so that all take
+# less than three minutes: a name, and a function of a folder of its own. Tests add theirs.
+BACKGROUND = {}
+
+# Two programs at a time have a core each, which is faster than both having both.
+os.environ['TF_NUM_INTRAOP_THREADS'] = '1'
+
+COMMANDS = {
+  'deep': 'mnist_deep.py --seed 1 --steps 400 --log_dir {}',
+  'recipe': 'mnist_deep.py --seed 1 --steps 250 --batch_size 100 --learning_rate 1e-3 --decay '
+  '--log_dir {}',
+  'seeded': 'mnist_deep.py --seed 3 --steps 20 --log_dir {}',
+  'seeded again': 'mnist_deep.py --seed 3 --steps 20 --log_dir {}',
+  'softmax 0': 'mnist_softmax.py --seed 0',
+  'softmax 1': 'mnist_softmax.py --seed 1 --log_dir {}',
+  'mnist_softmax.py diverging': 'mnist_softmax.py --steps 1 --learning_rate 1e38',
+  'mnist_deep.py diverging': 'mnist_deep.py --steps 5 --learning_rate 1e38',
+  'no net': 'mnist_deep.py --log_dir {} --predict seven.png',
+  'benchmark': 'tests/benchmark.py --rounds 1 --steps 2',
+}
+
+# Peak memory is measured from a small process: a child's begins with that of its parent.
+MEASURED = """
+import resource, subprocess, sys
+status = subprocess.run([sys.executable, *sys.argv[1:]]).returncode
+print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, file=sys.stderr)
+sys.exit(status)
+"""
+
+
+def command(text):
+  """Returns a function that runs a command."""
+  return lambda folder: run('-c', MEASURED, *text.format(folder).split())
+
+
+BACKGROUND |= {name: command(text) for name, text in COMMANDS.items()}
+
+
 @pytest.fixture(scope='session')
-def in_background():
-  """Calls a function while other tests go on, one such call for each of two cores."""
+def runs(tmp_path_factory):
+  """Waits for what is done in the background: `runs(name)` is its finished process."""
+
+  def start(job):
+    folder = tmp_path_factory.mktemp('run')
+    done = job(folder)
+    done.folder = folder
+    return done
+
   with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    yield pool.submit
+    futures = {name: pool.submit(start, job) for name, job in BACKGROUND.items()}
+    yield lambda name: futures[name].result()
     pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def begin(request):
+  """Has the background begin before the first test, if any test waits for it."""
+  if any('runs' in item.fixturenames for item in request.session.items):
+    request.getfixturevalue('runs')
 
 
 @pytest.fixture
@@ -52,46 +106,3 @@ def archives():
 def mnist():
   """The real data set, for tests that take no batches from it."""
   return input_data.read_data_sets(str(ROOT / 'MNIST_data'), one_hot=True)
-
-
-# What the fixture `runs` keeps ready: a name, and the command with {} for a folder of its own.
-RUNS = {
-  'deep': 'mnist_deep.py --seed 1 --steps 400 --log_dir {}',
-  'recipe': 'mnist_deep.py --seed 1 --steps 400 --batch_size 100 --learning_rate 1e-3 --decay '
-  '--log_dir {}',
-  'seeded': 'mnist_deep.py --seed 3 --steps 120 --log_dir {}',
-  'seeded again': 'mnist_deep.py --seed 3 --steps 120 --log_dir {}',
-  'softmax 0': 'mnist_softmax.py --seed 0',
-  'softmax 1': 'mnist_softmax.py --seed 1 --log_dir {}',
-  'mnist_softmax.py untrained': 'mnist_softmax.py --steps 0 --batch_size 7',
-  'mnist_deep.py untrained': 'mnist_deep.py --steps 0 --batch_size 7',
-  'mnist_softmax.py diverging': 'mnist_softmax.py --steps 5 --learning_rate 1e38',
-  'mnist_deep.py diverging': 'mnist_deep.py --steps 5 --learning_rate 1e38',
-  'mnist_softmax.py diverging at the end': 'mnist_softmax.py --steps 1 --learning_rate 1e38',
-  'mnist_deep.py diverging at the end': 'mnist_deep.py --steps 1 --learning_rate 1e38',
-}
-
-# Peak memory is measured from a small process: a child's begins with that of its parent.
-MEASURED = """
-import resource, subprocess, sys
-status = subprocess.run([sys.executable, *sys.argv[1:]]).returncode
-print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, file=sys.stderr)
-sys.exit(status)
-"""
-
-
-@pytest.fixture(scope='session')
-def runs(in_background, tmp_path_factory):
-  """Finished runs that several tests look at, started two at a time: `runs(name)`."""
-  folders = {name: tmp_path_factory.mktemp('run') for name in RUNS}
-  futures = {
-    name: in_background(run, '-c', MEASURED, *command.format(folders[name]).split())
-    for name, command in RUNS.items()
-  }
-
-  def finished(name):
-    done = futures[name].result()
-    done.folder = folders[name]
-    return done
-
-  return finished

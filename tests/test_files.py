@@ -194,7 +194,7 @@ def mutated(draw):
 
 
 @hypothesis.given(mutated())
-@hypothesis.settings(max_examples=3000, deadline=None, database=None)
+@hypothesis.settings(max_examples=2000, deadline=None, database=None)
 def test_a_mutated_archive_is_read_rightly_or_refused(case):
   packed, data, file = case
   try:
@@ -207,7 +207,7 @@ def test_a_mutated_archive_is_read_rightly_or_refused(case):
 
 
 @hypothesis.given(st.data())
-@hypothesis.settings(max_examples=1000, deadline=None, database=None)
+@hypothesis.settings(max_examples=500, deadline=None, database=None)
 def test_a_mutated_real_archive_is_read_rightly_or_refused(data):
   archive = bytearray((ROOT / 'MNIST_data' / input_data.TEST_LABELS).read_bytes())
   for place in data.draw(st.lists(st.integers(0, len(archive) * 8 - 1), max_size=4)):

@@ -161,11 +161,11 @@ def test_properties_are_read_only(mnist, name):
 
 
 @pytest.mark.parametrize('size', [0, -1, 2.0, 0.5, True, np.float32(5), None, '5'])
-def test_a_batch_size_that_is_none_is_refused(read, size):
-  mnist = read()
+def test_a_batch_size_that_is_none_is_refused(size):
+  data_set = small_set(5)
   with pytest.raises(ValueError, match='at least 1'):
-    mnist.train.next_batch(size)
-  assert mnist.train.next_batch(np.int64(3))[0].shape == (3, 784)
+    data_set.next_batch(size)
+  assert data_set.next_batch(np.int64(3))[0].shape == (3, 1)
 
 
 def small_set(n, **options):
@@ -217,23 +217,6 @@ def test_as_many_labels_as_images():
 def test_other_dtypes_are_refused(read, dtype):
   with pytest.raises(TypeError, match='uint8 or float32'):
     read(dtype=dtype)
-
-
-def test_tensorflow_dtypes_are_accepted(archives):
-  script = f"""
-import input_data, tensorflow as tf
-for dtype in tf.uint8, tf.float32:
-  print(input_data.read_data_sets({str(archives)!r}, dtype=dtype).test.images.dtype)
-input_data.read_data_sets({str(archives)!r}, dtype=tf.float64)
-"""
-  done = subprocess.run(
-    [sys.executable, '-c', script], cwd=ROOT, capture_output=True, text=True, timeout=120
-  )
-  lines = [line for line in done.stdout.splitlines() if not line.startswith('Extracting')]
-  assert lines == ['uint8', 'float32']
-  assert done.stderr.endswith(
-    'TypeError: Invalid image dtype tf.float64, expected uint8 or float32\n'
-  )
 
 
 @pytest.mark.parametrize('size', [-1, 60001])

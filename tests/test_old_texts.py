@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import ROOT, lines_of, run
+from conftest import BACKGROUND, ROOT, lines_of, run
 
 REFERENCE = json.loads((ROOT / 'tests' / 'reference.json').read_text())
 
@@ -112,33 +112,49 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope='module')
-def figures(in_background):
-  """What each text printed at its end; all are typed one after another, in one Python."""
-  new_graph = '\nsess.close()\ntf.reset_default_graph()\n'
-  done = in_background(run, '-c', IMPORTS + new_graph.join(TEXTS))
+DTYPES = """
+for dtype in tf.uint8, tf.float32, tf.float64:
+  try:
+    print('figures', repr(input_data.read_data_sets('MNIST_data', dtype=dtype).test.images.dtype.name))
+  except TypeError as error:
+    print('figures', error)
+"""  # noqa: E501
 
-  def figures(i):
-    lines = [line for line in lines_of(done.result()) if line.startswith('figures ')]
-    return json.loads(lines[i].removeprefix('figures '))
 
-  return figures
+# All are typed one after another, in one Python.
+NEW_GRAPH = '\nsess.close()\ntf.reset_default_graph()\n'
+BACKGROUND['old texts'] = lambda _: run('-c', IMPORTS + NEW_GRAPH.join([*TEXTS, DTYPES]))
+
+
+@pytest.fixture
+def figures(runs):
+  """Returns what each text printed at its end."""
+  lines = [line for line in lines_of(runs('old texts')) if line.startswith('figures ')]
+  return [line.removeprefix('figures ') for line in lines]
 
 
 @pytest.mark.parametrize('i, key', [(0, 'softmax/0'), (1, 'softmax/1'), (2, 'seed001')])
 def test_softmax_reaches_the_originals_figures(figures, i, key):
-  accuracy, b = figures(i)
+  accuracy, b = json.loads(figures[i])
   assert accuracy == REFERENCE[key][0]
   assert b == pytest.approx(REFERENCE[key][1], abs=1.5e-5)
 
 
 def test_softmax_with_the_mean_of_the_logarithms(figures):
-  assert figures(3)[0] > 0.9
+  assert json.loads(figures[3])[0] > 0.9
 
 
 def test_square_images(figures):
-  assert figures(4) > 0.9
+  assert float(figures[4]) > 0.9
 
 
 def test_the_first_expert_version(figures):
-  assert figures(5) > 0.8
+  assert float(figures[5]) > 0.8
+
+
+def test_tensorflow_dtypes_are_accepted(figures):
+  assert figures[6:] == [
+    "'uint8'",
+    "'float32'",
+    'Invalid image dtype tf.float64, expected uint8 or float32',
+  ]
