@@ -16,6 +16,7 @@ import http.client
 import math
 import numbers
 import os
+import re
 import secrets
 import ssl
 import struct
@@ -73,7 +74,7 @@ def maybe_download(filename, work_directory, source_url):
     OSError: no address serves the file whole, or the folder cannot be written.
     ValueError: `work_directory` is an address.
   """
-  if '://' in str(work_directory):
+  if re.match(r'\w{2,}:/', str(work_directory)):
     raise ValueError(f'The data must be in a local folder, and {work_directory} is an address.')
   path = os.path.join(work_directory, filename)
   for there in (path, path.removesuffix('.gz')):
@@ -95,15 +96,17 @@ def maybe_download(filename, work_directory, source_url):
         failures.append((url, failure))
         continue
       os.replace(partial, path)
-      print('Successfully downloaded', filename, size, 'bytes.')
-      return path
+      break
   except OSError as error:
     reason = f'{error.strerror}; make room there or choose another folder'
     raise OSError(error.errno, reason, path) from error
   finally:
     if os.path.lexists(partial):
       os.unlink(partial)
-  raise OSError(_no_address_left(filename, work_directory, failures))
+  if not os.path.lexists(path):
+    raise OSError(_no_address_left(filename, work_directory, failures))
+  print('Successfully downloaded', filename, size, 'bytes.')
+  return path
 
 
 def _no_address_left(filename, work_directory, failures):
@@ -222,7 +225,7 @@ def _read_idx(f, magic):
   try:
     parts = _idx_parts(f, magic)
     dims = next(parts)
-    if math.prod(dims) > 1 << 26:
+    if math.prod(dims) > 60000 * 28 * 28:
       # More than MNIST: it gets its memory once a first reading has found it whole.
       for _ in parts:
         pass

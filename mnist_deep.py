@@ -37,6 +37,8 @@ def parse_flags():
     parser.error('argument --learning_rate: must be a positive finite number')
   if flags.seed is not None and not 0 <= flags.seed < 2**32:
     parser.error(f'argument --seed: must be from 0 to {2**32 - 1}, not {flags.seed}')
+  if set('*?[]') & set(flags.log_dir or ''):
+    parser.error('argument --log_dir: must not contain * ? [ or ], as TensorFlow matches them')
   if flags.predict and not flags.log_dir:
     parser.error('argument --predict: needs --log_dir, the folder of a trained net')
   return flags
@@ -45,6 +47,8 @@ def parse_flags():
 if __name__ == '__main__':
   # Before TensorFlow, which takes seconds to load: a mistyped flag is answered at once.
   FLAGS = parse_flags()
+  # Ctrl-C while it loads has nothing to save; main() has.
+  signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # Set it to 0 to see TensorFlow's own log.
 import tensorflow.compat.v1 as tf
@@ -168,8 +172,9 @@ def main(flags):
     with writing_to(log_dir):
       os.makedirs(log_dir, exist_ok=True)
       writer = tf.summary.FileWriter(log_dir, tf.get_default_graph())
-      # TensorBoard then drops what a killed run drew beyond its last checkpoint.
-      writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first)
+      # From there on, TensorBoard drops what a killed run drew after its last checkpoint.
+      after = first + 1 if first else 0
+      writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), after)
       writer.flush()
     for _ in range(first):  # The batches that an earlier run has had.
       mnist.train.next_batch(flags.batch_size)
@@ -236,6 +241,7 @@ def recognise(flags):
   """Prints the digit in each file of --predict; returns the exit status, 1 if one has none."""
   contents = tf.placeholder(tf.string, [])
   picture = tf.image.decode_image(contents, expand_animations=False)
+  jpeg_shape = tf.image.extract_jpeg_shape(contents)
   ink, scale = tf.placeholder(tf.float32, [None, None]), tf.placeholder(tf.float32, [])
   translation = tf.placeholder(tf.float32, [2])
   image = tf.raw_ops.ScaleAndTranslate(
@@ -256,8 +262,10 @@ def recognise(flags):
     for file in flags.predict:
       try:
         with open(file, 'rb') as f:
-          pixels = sess.run(picture, feed_dict={contents: f.read()})
-        values = prepare(pixels)
+          content = f.read()
+        if count_pixels(content, sess, jpeg_shape, contents) > 100e6:
+          raise ValueError('larger than 100 megapixels')
+        values = prepare(sess.run(picture, feed_dict={contents: content}))
       except (OSError, ValueError, tf.errors.OpError) as error:
         reason = getattr(error, 'strerror', error)
         if isinstance(error, tf.errors.OpError):
@@ -269,6 +277,17 @@ def recognise(flags):
         chances = sess.run(probabilities, feed_dict=feed)[0]
         print(f'{file}: {np.argmax(chances)} ({np.max(chances):.1%})', flush=True)
   return status
+
+
+def count_pixels(content, sess, jpeg_shape, contents):
+  """Returns how many pixels a picture file says it has, before decoding makes room for them."""
+  if content.startswith(b'\x89PNG'):
+    return int.from_bytes(content[16:20], 'big') * int.from_bytes(content[20:24], 'big')
+  if content.startswith(b'GIF8'):
+    return int.from_bytes(content[6:8], 'little') * int.from_bytes(content[8:10], 'little')
+  if content.startswith(b'\xff\xd8'):
+    return np.prod(sess.run(jpeg_shape, feed_dict={contents: content})[:2], dtype=np.int64)
+  return 0  # A BMP file is itself as large as its pixels.
 
 
 def prepare(pixels):
@@ -284,14 +303,12 @@ def prepare(pixels):
     The cropped ink, float32 from 0 to 1, its scale, and its translation in rows and columns.
 
   Raises:
-    ValueError: the picture is blank, or has more than 100 megapixels.
+    ValueError: the picture is blank.
   """
-  if pixels.shape[0] * pixels.shape[1] > 100e6:
-    raise ValueError('larger than 100 megapixels')
-  grey, alpha = pixels[..., 0] / np.float32(255), pixels[..., -1] / np.float32(255)
-  if pixels.shape[2] > 2:
-    grey = pixels[..., :3] @ (np.float32([0.299, 0.587, 0.114]) / 255)
-  if pixels.shape[2] in (2, 4) and np.any(alpha):
+  weights = [0.299, 0.587, 0.114] if pixels.shape[2] > 2 else [1]
+  grey = sum(pixels[..., i] * np.float32(weight / 255) for i, weight in enumerate(weights))
+  if pixels.shape[2] in (2, 4) and np.any(pixels[..., -1]):
+    alpha = pixels[..., -1] / np.float32(255)
     # Where it is transparent comes its own paper; or if all there is is ink, paper unlike it.
     opaque = grey[alpha > 0.5]
     paper = np.median(opaque) if opaque.size > alpha.size / 2 else np.mean(opaque) < 0.5
@@ -338,10 +355,10 @@ def restore(sess, saver, log_dir):
       tf.train.get_checkpoint_state(log_dir).all_model_checkpoint_paths
     )
   except (ValueError, tf.errors.OpError) as error:
-    sys.exit(
-      f'{log_dir} holds a checkpoint that is damaged or of another model '
-      f'({type(error).__name__}): choose another --log_dir.'
-    )
+    reason = 'is of another model'
+    if not isinstance(error, (tf.errors.NotFoundError, tf.errors.InvalidArgumentError)):
+      reason = 'is damaged'
+    sys.exit(f'The checkpoint in {log_dir} {reason}: choose another --log_dir.')
   return True
 
 
@@ -352,7 +369,7 @@ def check_bfloat16(sess, y_conv, feed_dict):
   try:
     sess.run(y_conv, feed_dict=feed_dict)
   except tf.errors.OpError:
-    sys.exit('--bfloat16 needs a processor with AVX-512, and this one has none: leave it out.')
+    sys.exit('TensorFlow refuses bfloat16 here: it needs AVX-512, and AMX to be fast.')
   # What the processor has, up to what the environment lets oneDNN use of it.
   most = os.environ.get('ONEDNN_MAX_CPU_ISA', 'DEFAULT')
   with contextlib.suppress(OSError), open('/proc/cpuinfo') as f:
@@ -391,6 +408,7 @@ def show_progress(text):
 
 
 if __name__ == '__main__':
+  signal.signal(signal.SIGINT, signal.default_int_handler)
   try:
     if FLAGS.predict:
       sys.exit(recognise(FLAGS))

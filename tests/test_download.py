@@ -307,11 +307,13 @@ def test_a_folder_that_cannot_be_is_an_error_that_names_it(tmp_path, server, whe
   assert (tmp_path / 'file').read_text() == 'mine'
 
 
-@pytest.mark.parametrize('address', ['gs://bucket/mnist', 'https://example.org/', 's3://b'])
+@pytest.mark.parametrize(
+  'address', ['gs://bucket/mnist', 'https://example.org/', pathlib.Path('s3://b')]
+)
 def test_an_address_is_no_folder(address):
   with pytest.raises(ValueError, match='local folder'):
     input_data.read_data_sets(address)
-  assert not pathlib.Path(address.split(':')[0] + ':').exists()
+  assert not pathlib.Path(str(address).split(':')[0] + ':').exists()
 
 
 def test_a_dangling_link_of_the_users_is_left_alone(tmp_path, server):

@@ -167,6 +167,7 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(
     'blank.png': encode('png', np.full([50, 50, 3], 255, np.uint8)),
     'clear.png': encode('png', np.zeros([50, 50, 4], np.uint8)),
     'large.png': large_png(10001),
+    'large.gif': b'GIF89a' + struct.pack('<HH', 20000, 20000),
     'good.png': good,
   }
   for name, content in contents.items():
@@ -186,6 +187,7 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(
     str(tmp_path / 'blank.png'): 'blank',
     str(tmp_path / 'clear.png'): 'blank',
     str(tmp_path / 'large.png'): 'larger than 100 megapixels',
+    str(tmp_path / 'large.gif'): 'larger than 100 megapixels',
     str(tmp_path): 'Is a directory',
   }
 

@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -90,6 +91,19 @@ def test_a_wrong_flag_is_argparses_error(program, flags, complaint):
   done = run(program, *flags.split())
   assert done.returncode == 2 and complaint in done.stderr.splitlines()[-1]
   assert done.stdout == ''
+
+
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused():
+  done = run('mnist_deep.py', '--log_dir', 'a[1]')
+  assert done.returncode == 2 and '--log_dir: must not contain' in done.stderr.splitlines()[-1]
+
+
+def test_ctrl_c_while_tensorflow_loads_has_no_traceback():
+  command = [sys.executable, 'mnist_deep.py']
+  process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+  time.sleep(1)
+  process.send_signal(signal.SIGINT)
+  assert b'Traceback' not in process.communicate(timeout=60)[1] and process.returncode == 130
 
 
 def test_predicting_without_a_folder_is_argparses_error():

@@ -205,7 +205,7 @@ RUN_BY_CI = {
 RUN_SHORTER = {
   'python mnist_softmax.py': 'softmax 0',
   'python mnist_deep.py': 'deep',
-  'python mnist_deep.py --log_dir logs': 'seeded',
+  'python mnist_deep.py --log_dir logs/deep': 'seeded',
   'python mnist_deep.py --steps 3000 --batch_size 100 --learning_rate 1e-3 --decay': 'recipe',
   'python tests/benchmark.py': 'benchmark',
 }
@@ -227,7 +227,7 @@ def test_the_shell_commands_work(tmp_path, runs, mnist):
     shutil.copy(ROOT / name, tmp_path)
   (tmp_path / 'MNIST_data').symlink_to(ROOT / 'MNIST_data')
   (tmp_path / 'old.py').write_text(OLD)
-  shutil.copytree(runs('seeded').folder, tmp_path / 'logs')
+  shutil.copytree(runs('seeded').folder, tmp_path / 'logs' / 'deep')
   ci = (ROOT / '.ci' / 'run').read_text().splitlines()
   assert set(ci) >= RUN_BY_CI
   for name in RUN_SHORTER.values():
