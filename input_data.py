@@ -83,6 +83,7 @@ def maybe_download(filename, work_directory, source_url):
   if source_url == DEFAULT_SOURCE_URL:
     source_url = MIRRORS
   failures = []
+  size = None
   partial = f'{path}.{secrets.token_hex(4)}.part'
   try:
     os.makedirs(work_directory, exist_ok=True)
@@ -103,7 +104,7 @@ def maybe_download(filename, work_directory, source_url):
   finally:
     if os.path.lexists(partial):
       os.unlink(partial)
-  if not os.path.lexists(path):
+  if size is None:
     raise OSError(_no_address_left(filename, work_directory, failures))
   print('Successfully downloaded', filename, size, 'bytes.')
   return path

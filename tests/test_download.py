@@ -316,6 +316,16 @@ def test_an_address_is_no_folder(address):
   assert not pathlib.Path(str(address).split(':')[0] + ':').exists()
 
 
+def test_a_file_that_appears_while_every_address_fails_is_left_alone(tmp_path, server):
+  def addresses():
+    (tmp_path / NAMES[2]).write_text('theirs')
+    yield f'{server.url}/404'
+
+  with pytest.raises(OSError, match='could not be downloaded'):
+    input_data.maybe_download(NAMES[2], tmp_path, addresses())
+  assert (tmp_path / NAMES[2]).read_text() == 'theirs'
+
+
 def test_a_dangling_link_of_the_users_is_left_alone(tmp_path, server):
   (tmp_path / NAMES[2]).symlink_to(tmp_path / 'unplugged')
   with pytest.raises(FileNotFoundError, match=NAMES[2]):
