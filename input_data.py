@@ -10,6 +10,7 @@ The archives are in the IDX format, described at http://yann.lecun.com/exdb/mnis
 """
 
 import collections
+import contextlib
 import gzip
 import hashlib
 import http.client
@@ -106,7 +107,7 @@ def maybe_download(filename, work_directory, source_url):
       os.unlink(partial)
   if size is None:
     raise OSError(_no_address_left(filename, work_directory, failures))
-  print('Successfully downloaded', filename, size, 'bytes.')
+  _say('Successfully downloaded', filename, size, 'bytes.')
   return path
 
 
@@ -260,7 +261,7 @@ def extract_images(f):
   Raises:
     ValueError: the file is damaged, or is not one of images (magic number 2051).
   """
-  print('Extracting', f.name)
+  _say('Extracting', f.name)
   return _read_idx(f, IMAGES_MAGIC)[..., np.newaxis]
 
 
@@ -279,7 +280,7 @@ def extract_labels(f, one_hot=False, num_classes=10):
     ValueError: the file is damaged, is not one of labels (magic number 2049), or `one_hot` is set
       and a label is not below `num_classes`.
   """
-  print('Extracting', f.name)
+  _say('Extracting', f.name)
   labels = _read_idx(f, LABELS_MAGIC)
   return dense_to_one_hot(labels, num_classes) if one_hot else labels
 
@@ -508,3 +509,34 @@ def read_data_sets(
     DataSet(train_images[:validation_size], train_labels[:validation_size], **options),
     DataSet(test_images, test_labels, **options),
   )
+
+
+def _say(*words):
+  """Prints; the data can be read even if standard output is closed or does not know a letter."""
+  with contextlib.suppress(OSError, ValueError):
+    print(*words)
+
+
+def show_progress(text):
+  """Rewrites one line on standard error, if that is a terminal that can."""
+  if sys.stderr and sys.stderr is sys.__stderr__ and os.environ.get('TERM') != 'dumb':
+    with contextlib.suppress(OSError):  # The terminal may have been closed.
+      if sys.stderr.isatty():
+        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
+
+
+def count_steps(first, last):
+  """Yields the numbers from `first` to `last - 1`, and shows and prints how long they take."""
+  started = time.perf_counter()
+  try:
+    for i in range(first, last):
+      if i % 100 == 0:
+        show_progress('')  # The caller may print here.
+      yield i
+      if i % 10 == 9:
+        left = (time.perf_counter() - started) / (i + 1 - first) * (last - i - 1)
+        show_progress(f'step {i + 1} of {last}, {left:.0f} seconds left')
+  finally:
+    show_progress('')
+  steps, seconds = max(last - first, 0), time.perf_counter() - started
+  print(f'{steps} steps in {seconds:.1f} seconds, {steps / seconds:.1f} steps per second')

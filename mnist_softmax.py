@@ -1,13 +1,17 @@
 """Softmax regression on MNIST: a single layer that recognises 92 % of handwritten digits."""
 
-import argparse
-import contextlib
-import math
 import os
-import re
+import signal
 import sys
-import threading
-import time
+
+# A prompt, a notebook or IDLE lives on when the program ends; a shell wants an exit status.
+PROMPT = hasattr(sys, 'ps1') or sys.flags.inspect or 'idlelib.run' in sys.modules
+STOP = RuntimeError if PROMPT else SystemExit
+if __name__ == '__main__' and not PROMPT:
+  # Ctrl-C needs no traceback. While TensorFlow loads, it could lose an exception.
+  signal.signal(signal.SIGINT, lambda *_: (sys.exit if 'tf' in globals() else os._exit)(130))
+
+import argparse
 
 import numpy as np
 
@@ -15,29 +19,26 @@ import input_data
 
 
 def parse_flags():
-  """Returns the flags of the command line; exits with argparse's error if one is wrong."""
+  """Returns the flags; answers a wrong one before TensorFlow takes its seconds to load."""
   parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-  parser.add_argument('--data_dir', default='MNIST_data', help='folder of the MNIST archives')
-  parser.add_argument('--steps', type=int, default=1000, help='training steps')
-  parser.add_argument('--batch_size', type=int, default=100, help='images in a training step')
-  parser.add_argument('--learning_rate', type=float, default=0.5, help='of gradient descent')
-  parser.add_argument('--seed', type=int, help='makes a run repeatable')
-  parser.add_argument('--log_dir', help='folder of curves and pictures for TensorBoard')
-  flags = parser.parse_args()
-  if flags.steps < 0:
-    parser.error(f'argument --steps: must be at least 0, not {flags.steps}')
-  if flags.batch_size < 1:
-    parser.error(f'argument --batch_size: must be at least 1, not {flags.batch_size}')
-  if not 0 < flags.learning_rate < math.inf:
-    parser.error('argument --learning_rate: must be a positive finite number')
-  if flags.seed is not None and not 0 <= flags.seed < 2**32:
-    parser.error(f'argument --seed: must be from 0 to {2**32 - 1}, not {flags.seed}')
+  add = parser.add_argument
+  add('--data_dir', type=os.path.expanduser, default='MNIST_data', help='folder of the archives')
+  add('--steps', type=int, default=1000, help='training steps')
+  add('--batch_size', type=int, default=100, help='images in a training step')
+  add('--learning_rate', type=float, default=0.5, help='of gradient descent')
+  add('--seed', type=int, help='makes a run repeatable')
+  add('--log_dir', type=os.path.expanduser, help='folder of curves and pictures for TensorBoard')
+  # Pasted into a prompt or a notebook, the program has no command line of its own.
+  flags = parser.parse_args(None if '__file__' in globals() else [])
+  limits = dict(steps=(0, 1e9), batch_size=(1, 1e9), learning_rate=(1e-38, 3e38), seed=(0, 2**32))
+  for name, (low, high) in limits.items():
+    value = getattr(flags, name)
+    if value is not None and not low <= value < high:
+      parser.error(f'argument --{name}: must be at least {low:g} and below {high:.10g}: {value}')
   return flags
 
 
-if __name__ == '__main__':
-  # Before TensorFlow, which takes seconds to load: a mistyped flag is answered at once.
-  FLAGS = parse_flags()
+FLAGS = parse_flags() if __name__ == '__main__' else None
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # Set it to 0 to see TensorFlow's own log.
 import tensorflow.compat.v1 as tf
@@ -49,111 +50,80 @@ tf.disable_v2_behavior()
 def main(flags):
   """Trains the model, and prints the share of the test digits that it recognises."""
   print('Running on:', 'GPU' if tf.config.list_physical_devices('GPU') else 'CPU', flush=True)
-  # The data.
   try:
     mnist = input_data.read_data_sets(flags.data_dir, one_hot=True, seed=flags.seed)
   except (OSError, ValueError) as error:
-    sys.exit(f'The data cannot be read: {error}')
-  # The graph: the evidence for each digit is a weighted sum of the pixels.
-  tf.set_random_seed(flags.seed)
-  x = tf.placeholder(tf.float32, [None, 784], name='x')
-  with tf.name_scope('softmax'):
-    W = tf.Variable(tf.zeros([784, 10]))
-    b = tf.Variable(tf.zeros([10]))
-    y = tf.matmul(x, W) + b
-  # The loss, from y as it is: the logarithm of tf.nn.softmax(y) could be that of 0.
-  y_ = tf.placeholder(tf.float32, [None, 10], name='y_')
-  with tf.name_scope('loss'):
-    cross_entropy = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=y))
-  with tf.name_scope('gradient_descent'):
-    train_step = tf.train.GradientDescentOptimizer(flags.learning_rate).minimize(cross_entropy)
-  with tf.name_scope('accuracy'):
-    correct_prediction = tf.equal(tf.argmax(y, 1), tf.argmax(y_, 1))
-    accuracy = tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
-  with tf.name_scope('training'):
-    curves = tf.summary.merge(
-      [tf.summary.scalar('cross_entropy', cross_entropy), tf.summary.scalar('accuracy', accuracy)]
-    )
-  with tf.name_scope('validation'):
-    validation_curve = tf.summary.scalar('accuracy', accuracy)
-  with tf.name_scope('pictures'):
-    pictures = tf.summary.image('weights', weight_images(W), max_outputs=10)
-  with tf.Session(config=tf.ConfigProto(gpu_options={'allow_growth': True})) as sess:
-    sess.run(tf.global_variables_initializer())
-    if flags.log_dir:
-      with writing_to(flags.log_dir):
-        os.makedirs(flags.log_dir, exist_ok=True)
-        writer = tf.summary.FileWriter(flags.log_dir, tf.get_default_graph())
-        # TensorBoard then shows this run instead of an earlier one in the same folder.
-        writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), 0)
-        writer.flush()
-    # Training.
-    started = time.perf_counter()
-    for i in range(flags.steps):
-      batch = mnist.train.next_batch(flags.batch_size)
-      if flags.log_dir and i % 100 == 0:
-        summary = sess.run(curves, feed_dict={x: batch[0], y_: batch[1]})
-        with writing_to(flags.log_dir):
-          writer.add_summary(summary, i)
-      _, loss = sess.run([train_step, cross_entropy], feed_dict={x: batch[0], y_: batch[1]})
-      check_finite(loss, i)
-      step = i + 1
-      if flags.log_dir and (step % 1000 == 0 or step == flags.steps):
-        batch = mnist.validation.images, mnist.validation.labels
-        summary = sess.run(validation_curve, feed_dict={x: batch[0], y_: batch[1]})
-        with writing_to(flags.log_dir):
-          writer.add_summary(summary, step)
-          writer.add_summary(sess.run(pictures), step)
-          writer.flush()
-      if step % 10 == 0:
-        left = (time.perf_counter() - started) / step * (flags.steps - step)
-        show_progress(f'step {step} of {flags.steps}, {left:.0f} seconds left')
-    seconds = time.perf_counter() - started
-    rate = flags.steps / seconds
-    show_progress('')
-    print(f'{flags.steps} steps in {seconds:.1f} seconds, {rate:.1f} steps per second')
-    # Evaluation.
-    correct = 0
-    for i in range(0, mnist.test.num_examples, 1000):
-      batch = mnist.test.images[i : i + 1000], mnist.test.labels[i : i + 1000]
-      loss, is_correct = sess.run(
-        [cross_entropy, correct_prediction], feed_dict={x: batch[0], y_: batch[1]}
-      )
-      check_finite(loss, flags.steps)
-      correct += np.sum(is_correct)
-    print(f'test accuracy {correct / mnist.test.num_examples:g}')
+    raise STOP(f'The data cannot be read: {error}') from None
+  with tf.Graph().as_default():
+    tf.set_random_seed(flags.seed)
+    # The model: the evidence for each digit is a weighted sum of the pixels.
+    x = tf.placeholder(tf.float32, [None, 784], name='x')
+    with tf.name_scope('softmax'):
+      W = tf.Variable(tf.zeros([784, 10]))
+      b = tf.Variable(tf.zeros([10]))
+      y = tf.matmul(x, W) + b
+    # The loss, from y as it is: the logarithm of tf.nn.softmax(y) could be that of 0.
+    y_ = tf.placeholder(tf.float32, [None, 10], name='y_')
+    with tf.name_scope('loss'):
+      cross_entropy = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=y))
+    with tf.name_scope('gradient_descent'):
+      train_step = tf.train.GradientDescentOptimizer(flags.learning_rate).minimize(cross_entropy)
+    with tf.name_scope('accuracy'):
+      correct_prediction = tf.equal(tf.argmax(y, 1), tf.argmax(y_, 1))
+      accuracy = tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
+    with tf.Session(config=tf.ConfigProto(gpu_options={'allow_growth': True})) as sess:
+      sess.run(tf.global_variables_initializer())
+      metrics, curves = {'cross_entropy': cross_entropy, 'accuracy': accuracy}, {}
+      for i in training_steps(sess, flags, mnist, metrics, curves):
+        batch = mnist.train.next_batch(flags.batch_size)
+        if i % 100 == 0:
+          curves[i] = sess.run(metrics, feed_dict={x: batch[0], y_: batch[1]})
+        sess.run(train_step, feed_dict={x: batch[0], y_: batch[1]})
+      test_accuracy = accuracy.eval(feed_dict={x: mnist.test.images, y_: mnist.test.labels})
+      print(f'test accuracy {test_accuracy:g}', flush=True)
 
 
-def weight_images(W):
-  """Draws weights [784, 10] as ten images [10, 28, 28, 3], blue above 0 and red below."""
-  W = tf.transpose(tf.reshape(W / tf.reduce_max(tf.abs(W)), [28, 28, 10]), [2, 0, 1])
-  return tf.stack([tf.nn.relu(-W), tf.zeros_like(W), tf.nn.relu(W)], axis=3)
+def training_steps(sess, flags, mnist, metrics, curves):
+  """Yields the number of each training step, and draws curves between one step and the next.
 
-
-@contextlib.contextmanager
-def writing_to(log_dir):
-  """Ends the program, saying why, when the folder cannot be written; what it holds stays good."""
-  threading.excepthook = lambda _: None  # FileWriter's thread hands what ends it to its caller.
+  The loop leaves the values of `metrics`, the loss and the accuracy, in `curves[number]`.
+  """
+  if {data.images.shape[1] for data in mnist[1:]} != {784} or not mnist.train.num_examples:
+    raise STOP(f'{flags.data_dir} must hold images of 28x28, more than 5,000 of them to train.')
+  validation = {'x:0': mnist.validation.images, 'y_:0': mnist.validation.labels}
+  # The ten weight images: blue speaks for a digit, and red against it.
+  W = tf.transpose(tf.reshape(tf.trainable_variables()[0], [28, 28, 10]), [2, 0, 1])
+  colours = tf.stack([tf.nn.relu(-W), tf.zeros_like(W), tf.nn.relu(W)], axis=3)
+  pictures = tf.summary.image('pictures/weights', colours, max_outputs=10)
   try:
-    yield
-  except Exception as error:  # Of any type: FileWriter translates a full disk into IndexError.
-    reason = re.search('; (.+)', str(error))  # TensorFlow says 'PATH; REASON' amid a long trace.
-    show_progress('')
-    sys.exit(f'{log_dir} cannot be written: {reason[1] if reason else error}')
-
-
-def check_finite(loss, step):
-  """Ends the program if the loss is no longer a number: training on would not bring it back."""
-  if not np.isfinite(loss):
-    show_progress('')
-    sys.exit(f'The loss is {loss} at step {step}. Try a smaller --learning_rate.')
-
-
-def show_progress(text):
-  """Rewrites one line on standard error, if that is a terminal."""
-  if sys.stderr.isatty():
-    print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
+    writer = flags.log_dir and tf.summary.FileWriter(flags.log_dir, sess.graph, session=sess)
+    if writer:  # TensorBoard then shows this run instead of an earlier one in the same folder.
+      writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), 0)
+    for i in input_data.count_steps(0, flags.steps):
+      yield i
+      step = i + 1
+      measured = [('training', n, curves.pop(n)) for n in list(curves)]
+      if step % 1000 == 0 or step == flags.steps:
+        measured.append(('validation', step, sess.run(metrics, validation)))
+      for name, n, values in measured:
+        if not np.isfinite(loss := values['cross_entropy']):
+          raise STOP(f'The loss is {loss} at step {n}. Try a smaller --learning_rate.')
+        if writer:
+          points = [tf.Summary.Value(tag=f'{name}/{t}', simple_value=v) for t, v in values.items()]
+          writer.add_summary(tf.Summary(value=points), n)
+          writer.add_summary(sess.run(pictures), n)
+          writer.flush()
+  except tf.errors.OpError as error:
+    reason = str(error).partition('; ')[2].partition('\n')[0]  # TensorFlow says 'PATH; REASON'.
+    raise STOP(f'{flags.log_dir} cannot be written: {reason or error}') from None
 
 
 if __name__ == '__main__':
-  main(FLAGS)
+  try:
+    main(FLAGS)
+  except OSError as error:  # Of standard output; all others are answered where they arise.
+    if PROMPT or error.filename:
+      raise
+    if not isinstance(error, BrokenPipeError):
+      print(f'Standard output cannot be written: {error.strerror}', file=sys.stderr)
+    os._exit(141 if isinstance(error, BrokenPipeError) else 1)
