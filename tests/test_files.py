@@ -53,10 +53,11 @@ def test_unpacked_files_are_found(folder, capsys):
   np.testing.assert_array_equal(unpacked.test.labels, packed.test.labels)
 
 
-def test_a_folder_with_the_name_of_an_unpacked_file_is_not_taken_for_it(folder):
-  for path in list(folder.iterdir()):
-    (folder / path.stem).mkdir()
-  assert input_data.read_data_sets(folder).train.num_examples == 55000
+def test_a_folder_with_the_name_of_an_unpacked_file_is_not_taken_for_it(archives, tmp_path):
+  for name in input_data.SHA256:
+    (tmp_path / name.removesuffix('.gz')).mkdir()
+  mnist = input_data.read_data_sets(tmp_path, source_url=archives.as_uri())
+  assert mnist.train.num_examples == 55000
 
 
 def test_the_archive_that_people_had_cut_short(folder):

@@ -60,6 +60,15 @@ def test_images_scaled_by_the_script_are_not_scaled_again(mnist):
   assert batches_digest(mnist.train, [(600, 100)])[0] == REFERENCE['old/_images * 2 - 1']
 
 
+def test_a_scripts_own_floats_are_served_as_they_are():
+  own = np.random.RandomState(0).standard_normal((300, 5))
+  data_set = coded_set(300)
+  data_set._images = own
+  images, got = data_set.next_batch(200)
+  np.testing.assert_array_equal(images, own[got])
+  assert data_set.images is own
+
+
 def test_a_script_that_keeps_some_classes(mnist):
   train = mnist.train
   keep = train._labels.argmax(1) < 2
@@ -202,18 +211,23 @@ def test_threads_get_whole_batches_of_floats_while_another_asks_for_the_images()
   try:
     for _ in range(5):
       data_set = coded_set(6000)
-      batches = []
+      batches, seen = [], []
 
       def take(data_set=data_set, batches=batches):
         for _ in range(120):
           batches.append(data_set.next_batch(50))
 
-      threads = [threading.Thread(target=take) for _ in range(4)]
-      threads.append(threading.Thread(target=lambda data_set=data_set: data_set.images))
+      def look(data_set=data_set, seen=seen):
+        seen.append(data_set.images)
+
+      threads = [
+        threading.Thread(target=target) for target in (take, look, take, look, take, take)
+      ]
       for thread in threads:
         thread.start()
       for thread in threads:
         thread.join()
+      assert seen[0] is seen[1]
       assert len(batches) == 480 and data_set.epochs_completed == 3
       for images, got in batches:
         assert images.shape == (50, 784) and images.dtype == np.float32
