@@ -117,7 +117,7 @@ def maybe_download(filename, work_directory, source_url=None):
 
 
 def _addresses(source_url):
-  """Returns a list of the addresses in `source_url`, which is one or several, or none."""
+  """Returns a list of the addresses in `source_url`, which may be one, several or none."""
   urls = [source_url] if isinstance(source_url, str) else list(source_url or ())
   return list(MIRRORS) if urls in ([], [''], [DEFAULT_SOURCE_URL]) else urls
 
@@ -130,18 +130,19 @@ def _download(url, f, filename):
   size = 0
   sha256 = hashlib.sha256()
   started = time.monotonic()
+  on_terminal = sys.stderr is not None and sys.stderr.isatty()
   try:
     for part, length in _body(url):
       f.write(part)
       sha256.update(part)
       size += len(part)
-      if sys.stderr.isatty():
+      if on_terminal:
         total = f' of {length / 1e6:.1f}' if length else ''
         rate = size / 1e6 / max(time.monotonic() - started, 1e-3)
         text = f'{filename}: {size / 1e6:.1f}{total} MB, {rate:.1f} MB/s'
         print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
   finally:
-    if sys.stderr.isatty():
+    if on_terminal:
       print('\r\033[K', end='', file=sys.stderr, flush=True)
   f.flush()
   os.fsync(f.fileno())
@@ -213,7 +214,7 @@ def _idx_parts(f, magic):
       yield part
     if left:
       raise ValueError(f'its header promises {size} bytes and it holds {size - left}')
-    # At the end of the file, gzip compares its checksum.
+    # Reading on past the end also makes gzip compare its checksum.
     if stream.read(1):
       raise ValueError(f'it holds more than the {size} bytes that its header promises')
   except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -222,7 +223,7 @@ def _idx_parts(f, magic):
 
 @contextlib.contextmanager
 def _open_idx(f):
-  """Opens `f` if it is a name; adds the name and what to do if reading says what is damaged."""
+  """Opens `f` if it is a name. A `ValueError` from reading it gets the name and what to do."""
   with open(f, 'rb') if isinstance(f, (str, os.PathLike)) else contextlib.nullcontext(f) as f:
     try:
       yield f
@@ -234,8 +235,8 @@ def _open_idx(f):
 
 def _read_idx(f, magic):
   """Returns the uint8 array in IDX file `f`, a name or an open file."""
+  print('Extracting', f if isinstance(f, (str, os.PathLike)) else f.name)
   with _open_idx(f) as f:
-    print('Extracting', f.name)
     parts = _idx_parts(f, magic)
     dims = next(parts)
     if math.prod(dims) <= 60000 * 28 * 28:
@@ -294,7 +295,7 @@ def _to_float(pixels):
 
 
 class DataSet:
-  """Images and their labels, handed out in batches; threads may share it.
+  """Images and their labels, handed out in batches. Several threads can share it.
 
   Old scripts read and assign `_images`, `_labels`, `_num_examples`, `_index_in_epoch` and
   `_epochs_completed`, so these mean what they meant in TensorFlow 1.
@@ -415,13 +416,13 @@ class DataSet:
       return _to_float(images) if self._is_unscaled else images, labels
 
   def _shuffle(self):
-    """Permutes the current order, as the original did, so that the same seed gives its batches."""
+    """Permutes the order as the original did, so that the same seed gives the same batches."""
     permutation = np.arange(len(self._order))
     (self._random or np.random).shuffle(permutation)
     self._order = self._order[permutation]
 
   def __getstate__(self):
-    """Returns what is pickled or copied; a copy goes on with the same batches on its own."""
+    """Returns what a copy gets; with a generator of its own it goes on with the same batches."""
     with self._lock:
       return self.__dict__ | {'_random': copy.deepcopy(self._random)}
 
@@ -485,7 +486,7 @@ def read_data_sets(
   if not 0 <= validation_size <= num_train:
     raise ValueError(
       f'Validation size should be between 0 and {num_train}. Received: {validation_size}. '
-      f'The argument validation_size says how many of the {num_train} training examples to use.'
+      f'The argument validation_size sets how many of the {num_train} training examples it has.'
     )
   options = {'one_hot': one_hot, 'dtype': dtype, 'reshape': reshape, 'seed': seed}
   return Datasets(

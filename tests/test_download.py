@@ -320,6 +320,13 @@ def test_a_terminal_shows_the_bytes_and_the_rate(tmp_path, server):
   assert '\x1b' not in process.stdout.read()
 
 
+def test_a_closed_standard_error_does_not_stop_a_download(tmp_path, server):
+  script = f'import input_data; input_data.maybe_download({NAMES[1]!r}, {str(tmp_path)!r}, {{!r}})'
+  command = [sys.executable, '-c', script.format(f'{server.url}/good')]
+  subprocess.run(['sh', '-c', 'exec "$@" 2>&-', 'sh', *command], cwd=ROOT, check=True)
+  assert contents(tmp_path) == {NAMES[1]: input_data.SHA256[NAMES[1]]}
+
+
 def test_a_full_disk_is_an_error_that_names_the_path(tmp_path, server):
   before = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))'
   process = download_process(tmp_path, f'{server.url}/good', before)
