@@ -82,7 +82,7 @@ def maybe_download(filename, work_directory, source_url=None):
     raise ValueError(f'The data must be in a local folder, and {work_directory} is an address.')
   path = os.path.join(os.path.expanduser(work_directory), filename)
   for there in (path, path.removesuffix('.gz')):
-    if os.path.lexists(there) and not os.path.isdir(there):
+    if os.path.lexists(there) and (there == path or not os.path.isdir(there)):
       return there
   failures = []
   size = None

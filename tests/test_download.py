@@ -364,8 +364,9 @@ def test_a_file_that_appears_while_every_address_fails_is_left_alone(tmp_path, s
   assert (tmp_path / NAMES[2]).read_text() == 'theirs'
 
 
-def test_a_dangling_link_of_the_users_is_left_alone(tmp_path, server):
-  (tmp_path / NAMES[2]).symlink_to(tmp_path / 'unplugged')
-  with pytest.raises(FileNotFoundError, match=NAMES[2]):
+@pytest.mark.parametrize('target', ['unplugged', '.'])
+def test_a_link_of_the_users_that_leads_to_no_file_is_left_alone(tmp_path, server, target):
+  (tmp_path / NAMES[2]).symlink_to(tmp_path / target)
+  with pytest.raises((FileNotFoundError, IsADirectoryError), match=NAMES[2]):
     input_data.read_data_sets(tmp_path, source_url=f'{server.url}/good')
   assert (tmp_path / NAMES[2]).is_symlink()

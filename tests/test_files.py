@@ -159,6 +159,14 @@ def test_a_hostile_file_takes_no_more_memory_than_a_real_one(tmp_path, real_peak
   assert peak_memory(tmp_path / 'bomb.gz') < real_peak + (8 << 20)
 
 
+def test_a_data_set_larger_than_mnist_is_read(tmp_path):
+  data = bytes(range(256)) * 183754
+  write_idx(tmp_path / 'large.gz', 2051, 60001, 28, 28, data=data[: 60001 * 784])
+  images = input_data.extract_images(tmp_path / 'large.gz')
+  assert images.shape == (60001, 28, 28, 1) and images.tobytes() == data[: 60001 * 784]
+  images[0] = 1  # It can be written to, as any other.
+
+
 def test_images_without_their_labels_are_refused_before_they_are_inflated(folder, capsys):
   write_idx(folder / IMAGES, 2051, 70000, 28, 28, data=bytes(70000 * 784))
   assert '70000 images' in refused(folder)
