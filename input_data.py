@@ -302,7 +302,7 @@ class DataSet:
   def __init__(
     self, images, labels, fake_data=False, one_hot=False, dtype=np.float32, reshape=True, seed=None
   ):
-    """Makes a data set of `images` [n, rows, columns, 1], 0 to 255, and `labels` [n] or [n, classes].
+    """Makes a data set of images [n, rows, columns, 1], 0 to 255, and labels [n] or [n, classes].
 
     The other arguments, and the errors, are those of `read_data_sets`. With `fake_data`, there are
     10,000 made-up examples instead, for trying out a graph.

@@ -57,6 +57,7 @@ BACKGROUND = {
   'softmax in a copy': 'test_programs:in_a_copy',
   'mnist_softmax.py diverging': 'mnist_softmax.py --steps 1 --learning_rate 1e38',
   'mnist_deep.py diverging': 'mnist_deep.py --steps 5 --learning_rate 1e38',
+  'no folder': 'mnist_deep.py --steps 20 --seed 3',
   'no net': 'mnist_deep.py --log_dir {} --predict seven.png',
   'benchmark': 'tests/benchmark.py --rounds 1 --steps 2',
 }
