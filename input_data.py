@@ -290,6 +290,14 @@ def _to_float(pixels):
   return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
+def _shift(images, most, random):
+  """Shifts each image [n, 784] by up to `most` pixels up or down, and as many left or right."""
+  padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (most, most), (most, most)))
+  windows = np.lib.stride_tricks.sliding_window_view(padded, (28, 28), axis=(1, 2))
+  rows, columns = random.randint(2 * most + 1, size=(2, len(images)))
+  return windows[np.arange(len(images)), rows, columns].reshape(images.shape)
+
+
 class DataSet:
   """Images and their labels, handed out in batches. Several threads can share it.
 
@@ -328,6 +336,7 @@ class DataSet:
     self._order = np.arange(self._num_examples)
     self._index_in_epoch = 0
     self._epochs_completed = 0
+    self.max_shift = 0  # By how many pixels, at most, the images of a batch are shifted at random.
 
   @property
   def _images(self):
@@ -390,6 +399,8 @@ class DataSet:
       # take gathers whole rows, in about half the time of indexing.
       rows = np.concatenate(parts)
       images, labels = np.take(self._stored_images, rows, 0), np.take(self._labels, rows, 0)
+      if self.max_shift:
+        images = _shift(images, self.max_shift, self._random or np.random)
       return _to_float(images) if self._is_unscaled else images, labels
 
   def _shuffle(self):
