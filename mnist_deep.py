@@ -205,10 +205,10 @@ def training_steps(sess, flags, mnist, net, curves):
   mnist.train.max_shift = int(flags.fast)
   for _ in range(first):  # The batches that it has had.
     mnist.train.next_batch(flags.batch_size)
-  # The filters of the first layer, in 4 rows of 8: white is their largest weight.
+  # The filters of the first layer, in 4 rows of 8: grey is 0, and light above it.
   W = tf.pad(tf.trainable_variables('conv1')[0][:, :, 0], [[0, 1], [0, 1], [0, 0]])
   grid = tf.reshape(tf.transpose(tf.reshape(W, [6, 6, 4, 8]), [2, 0, 3, 1]), [1, 24, 48, 1])
-  filters = tf.summary.image('pictures/filters', grid)
+  filters = tf.summary.image('pictures/filters', grid, 1)
   SIGNALS.clear()
   numbers = {signal.SIGINT, signal.SIGTERM, getattr(signal, 'SIGHUP', signal.SIGTERM)}
   numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
@@ -314,7 +314,7 @@ def test_accuracy(sess, flags, test, net):
     table = table.swapaxes(1, 2).reshape(1, 308, 308, 1)
     writer = tf.summary.FileWriter(flags.log_dir, session=sess)
     writer.add_summary(
-      sess.run(tf.summary.image('mistakes', table)), sess.run(tf.train.get_global_step())
+      sess.run(tf.summary.image('mistakes', table, 1)), sess.run(tf.train.get_global_step())
     )
     writer.close()
   return np.mean(digits == labels)

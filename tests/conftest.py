@@ -83,12 +83,20 @@ def start(job, folder):
 
 
 @pytest.fixture(scope='session')
-def runs(tmp_path_factory):
+def runs(request, tmp_path_factory):
   """Waits for what is done in the background: `runs(name)` is its finished process."""
-  jobs = [(name, job, tmp_path_factory.mktemp('run')) for name, job in BACKGROUND.items()]
+  futures = {}
   with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    futures = {name: pool.submit(start, *job) for name, *job in jobs}
-    yield lambda name: futures[name].result()
+
+    def submit(name):
+      if name not in futures:
+        futures[name] = pool.submit(start, BACKGROUND[name], tmp_path_factory.mktemp('run'))
+      return futures[name]
+
+    if len(request.session.items) > 100:  # A part of the tests starts only what it needs.
+      for name in BACKGROUND:
+        submit(name)
+    yield lambda name: submit(name).result()
     pool.shutdown(cancel_futures=True)
 
 

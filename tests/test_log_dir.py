@@ -109,8 +109,8 @@ def test_deep_draws_its_filters_and_mistakes(runs, mnist):
   filters = picture(found['pictures/filters/image'][-1][1])
   assert filters.shape == (24, 48, 1)
   W = weights(folder)['conv1/Variable']
-  expected = np.rint(255 * (W - W.min()) / (W.max() - W.min()))[:, :, 0, 9]
-  np.testing.assert_allclose(filters[6:11, 6:11, 0], expected, atol=1)
+  assert np.corrcoef(filters[6:11, 6:11, 0].ravel(), W[:, :, 0, 9].ravel())[0, 1] > 0.999
+  assert filters[5, 5, 0] == 127  # Between them and where they are 0 it is grey.
 
 
 def test_mistakes_stand_in_a_table_of_what_they_are_and_were_taken_for(runs, mnist):
