@@ -66,17 +66,9 @@ def maybe_download(filename, work_directory, source_url=None):
 
   A file that is there, packed or unpacked (without '.gz'), is never changed. A download gets its
   name only when it is complete: with the published SHA-256 if it comes from a mirror of MNIST,
-  and as a complete IDX file if it comes from elsewhere.
-
-  Args:
-    filename: the file's name, such as 'train-images-idx3-ubyte.gz'.
-    work_directory: the folder, made if it does not exist; it may begin with '~'.
-    source_url: the address (http, https or file) of the file or of its folder, or several
-      addresses, tried in order; None or '' for the mirrors.
-
-  Raises:
-    OSError: no address serves the complete file, or the folder cannot be written.
-    ValueError: `work_directory` is an address.
+  and as a complete IDX file if it comes from elsewhere. `source_url` is as in `read_data_sets`,
+  or the address of the file itself. An `OSError` says why each address failed, or that the folder
+  cannot be written, and a `ValueError` that it is an address.
   """
   if re.match(r'\w{2,}:/', str(work_directory)):
     raise ValueError(f'The data must be in a local folder, and {work_directory} is an address.')
@@ -123,10 +115,7 @@ def _addresses(source_url):
 
 
 def _download(url, f, filename):
-  """Downloads `url` into the empty file `f`, checks that it is complete, and returns its size.
-
-  A `ValueError` says why the address is of no use, and an `OSError` why `f` cannot be written.
-  """
+  """Downloads `url` into the empty file `f`, and returns its size if it is complete."""
   size = 0
   sha256 = hashlib.sha256()
   started = time.monotonic()
@@ -299,7 +288,7 @@ def _shift(images, most, random):
 
 
 class DataSet:
-  """Images and their labels, handed out in batches. Several threads can share it.
+  """Images and their labels, handed out in batches, to several threads if need be.
 
   Old scripts read and assign `_images`, `_labels`, `_num_examples`, `_index_in_epoch` and
   `_epochs_completed`, so these mean what they meant in TensorFlow 1.
@@ -451,8 +440,7 @@ def read_data_sets(
     dtype: float32 for pixels of 0 to 1, uint8 for 0 to 255; a NumPy dtype or a TensorFlow one.
     reshape: whether images are flattened: [n, 784] instead of [n, 28, 28, 1].
     validation_size: how many of the first training examples become the validation set.
-    seed: shuffles with a `numpy.random.RandomState(seed)` of each data set's own. Without it,
-      shuffling takes its numbers from `numpy.random`, and `numpy.random.seed` fixes the order.
+    seed: for shuffling by `numpy.random.RandomState(seed)`, or None for `numpy.random` itself.
     source_url: the address of a folder (http, https or file) that has the four files, or several
       such addresses, tried in order; None or '' for the mirrors of MNIST.
 
@@ -470,11 +458,10 @@ def read_data_sets(
   urls = _addresses(source_url)  # A list, because each of the four files goes through it.
   train_images, train_labels = _read_pair(TRAIN_IMAGES, TRAIN_LABELS, train_dir, one_hot, urls)
   test_images, test_labels = _read_pair(TEST_IMAGES, TEST_LABELS, train_dir, one_hot, urls)
-  num_train = len(train_images)
-  if not 0 <= validation_size <= num_train:
+  if not 0 <= validation_size <= len(train_images):
     raise ValueError(
-      f'Validation size should be between 0 and {num_train}. Received: {validation_size}. '
-      f'The argument validation_size sets how many of the {num_train} training examples it has.'
+      f'Validation size should be between 0 and {len(train_images)}. Received: {validation_size}. '
+      f'Pass the argument validation_size: there are {len(train_images)} training examples.'
     )
   options = {'one_hot': one_hot, 'dtype': dtype, 'reshape': reshape, 'seed': seed}
   return Datasets(
