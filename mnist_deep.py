@@ -239,23 +239,15 @@ def main(flags):
 
 def recognise(flags):
   """Prints the digit in each file of --predict; returns the exit status, 1 if one has none."""
-  contents = tf.placeholder(tf.string, [])
-  picture = tf.image.decode_image(contents, expand_animations=False)
-  jpeg_shape = tf.image.extract_jpeg_shape(contents)
-  ink, scale = tf.placeholder(tf.float32, [None, None]), tf.placeholder(tf.float32, [])
-  translation = tf.placeholder(tf.float32, [2])
-  image = tf.raw_ops.ScaleAndTranslate(
-    images=ink[tf.newaxis, :, :, tf.newaxis],
-    size=[28, 28],
-    scale=[scale, scale],
-    translation=translation,
-    kernel_type='triangle',
-    antialias=True,
-  )
-  y_conv, keep_prob = deepnn(tf.reshape(image / tf.reduce_max(image), [1, 784]))
-  probabilities = tf.nn.softmax(y_conv)
   status = 0
-  with tf.Session(config=tf.ConfigProto(gpu_options={'allow_growth': True})) as sess:
+  config = tf.ConfigProto(gpu_options={'allow_growth': True})
+  with tf.Graph().as_default(), tf.Session(config=config) as sess:
+    contents = tf.placeholder(tf.string, [])
+    picture = tf.image.decode_image(contents, expand_animations=False)
+    jpeg_shape = tf.image.extract_jpeg_shape(contents)
+    x = tf.placeholder(tf.float32, [None, 784])
+    y_conv, keep_prob = deepnn(x)
+    probabilities = tf.nn.softmax(y_conv)
     if not restore(sess, tf.train.Saver(), flags.log_dir):
       command = f'python mnist_deep.py --log_dir {flags.log_dir}'
       sys.exit(f'{flags.log_dir} holds no trained net. To train one there: {command}')
@@ -265,7 +257,9 @@ def recognise(flags):
           content = f.read()
         if count_pixels(content, sess, jpeg_shape, contents) > 100e6:
           raise ValueError('larger than 100 megapixels')
-        values = prepare(sess.run(picture, feed_dict={contents: content}))
+        pixels = upright(sess.run(picture, feed_dict={contents: content}), content)
+        image = input_data.extract_digit(pixels)
+        chances = sess.run(probabilities, feed_dict={x: [image], keep_prob: 1.0})[0]
       except (OSError, ValueError, tf.errors.OpError) as error:
         reason = getattr(error, 'strerror', error)
         if isinstance(error, tf.errors.OpError):
@@ -273,14 +267,18 @@ def recognise(flags):
         print(f'{file}: {reason}', file=sys.stderr)
         status = 1
       else:
-        feed = dict(zip((ink, scale, translation, keep_prob), (*values, 1.0), strict=True))
-        chances = sess.run(probabilities, feed_dict=feed)[0]
-        print(f'{file}: {np.argmax(chances)} ({np.max(chances):.1%})', flush=True)
+        # Three quarters of the wrong answers are below that, and one in fifty of the right ones.
+        unsure = ', not sure' if np.max(chances) < 0.9 else ''
+        print(f'{file}: {np.argmax(chances)} ({np.max(chances):.1%}{unsure})', flush=True)
   return status
 
 
 def count_pixels(content, sess, jpeg_shape, contents):
   """Returns how many pixels a picture file says it has, before decoding makes room for them."""
+  if re.match(rb'RIFF....WEBP|....ftyp|II\*\0|MM\0\*', content, re.DOTALL):
+    raise ValueError('WebP, HEIC, AVIF and TIFF are not read: save it as PNG or JPEG')
+  if content.startswith(b'BM') and content[28:29] not in b'\x18\x20':
+    raise ValueError('a BMP with a palette is not read: save it as PNG or JPEG')
   if content.startswith(b'\x89PNG'):
     return int.from_bytes(content[16:20], 'big') * int.from_bytes(content[20:24], 'big')
   if content.startswith(b'GIF8'):
@@ -290,42 +288,17 @@ def count_pixels(content, sess, jpeg_shape, contents):
   return 0  # A BMP file is itself as large as its pixels.
 
 
-def prepare(pixels):
-  """Finds the digit in a picture, and how to make of it what NIST's pictures were made for MNIST.
-
-  Light on dark, it is cropped to the ink, to be fitted into 20x20 with its shape kept, and to be
-  put with its centre of mass in the middle of 28x28: http://yann.lecun.com/exdb/mnist/.
-
-  Args:
-    pixels: uint8 [rows, columns, channels], grey or RGB; of 2 or 4 channels, the last is alpha.
-
-  Returns:
-    The cropped ink, float32 from 0 to 1, its scale, and its translation in rows and columns.
-
-  Raises:
-    ValueError: the picture is blank.
-  """
-  weights = [0.299, 0.587, 0.114] if pixels.shape[2] > 2 else [1]
-  grey = sum(pixels[..., i] * np.float32(weight / 255) for i, weight in enumerate(weights))
-  if pixels.shape[2] in (2, 4) and np.any(pixels[..., -1]):
-    alpha = pixels[..., -1] / np.float32(255)
-    # Where it is transparent comes its own paper; or if all there is is ink, paper unlike it.
-    opaque = grey[alpha > 0.5]
-    paper = np.median(opaque) if opaque.size > alpha.size / 2 else np.mean(opaque) < 0.5
-    grey = alpha * grey + (1 - alpha) * paper
-  ink = grey - np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
-  if -np.min(ink) > np.max(ink):
-    ink = -ink
-  if np.max(ink) < 0.1:
-    raise ValueError('blank')
-  ink = np.maximum(ink / np.max(ink), 0)
-  rows, columns = np.flatnonzero(np.max(ink, 1) > 0.2), np.flatnonzero(np.max(ink, 0) > 0.2)
-  ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-  scale = 20 / max(ink.shape)
-  row = np.average(np.arange(ink.shape[0]) + 0.5, weights=np.sum(ink, 1))
-  column = np.average(np.arange(ink.shape[1]) + 0.5, weights=np.sum(ink, 0))
-  # Of 28 pixels the middle one, number 14, reaches from 14 to 15.
-  return ink, scale, [14.5 - scale * row, 14.5 - scale * column]
+def upright(pixels, content):
+  """Turns the pixels of a JPEG file as its EXIF orientation, tag 274 (CIPA DC-008), says."""
+  start = content.find(b'Exif\0\0', 0, 1 << 16) + 6
+  order = 'big' if content[start : start + 2] == b'MM' else 'little'
+  table = start + int.from_bytes(content[start + 4 : start + 8], order)
+  for at in range(table + 2, min(table + 1000, len(content)), 12):
+    tag, value = (int.from_bytes(content[n : n + 2], order) for n in (at, at + 8))
+    if start > 5 and content.startswith(b'\xff\xd8') and tag == 274 and 1 < value < 9:
+      pixels = pixels.swapaxes(0, 1) if value > 4 else pixels
+      return pixels[:: -1 if value in (3, 4, 7, 8) else 1, :: -1 if value in (2, 3, 6, 7) else 1]
+  return pixels
 
 
 def run_net(sess, tensor, x, keep_prob, images):
