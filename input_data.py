@@ -511,66 +511,72 @@ def read_data_sets(
 
 
 def extract_digit(pixels):
-  """Makes of a picture of one digit what NIST's pictures were made for MNIST.
+  """Makes one of MNIST's images of a picture of a digit, dark on light or light on dark.
 
   Args:
-    pixels: uint8 [rows, columns] or [rows, columns, channels], dark on light or light on dark; the
-      channels are grey, or red, green and blue, and after them there may be alpha.
+    pixels: uint8 [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha.
 
   Returns:
-    float32 [784], 28x28 pixels from 0 for paper to 1 for ink. The digit fits into 20x20 of them,
+    float32 [784]: 28x28 pixels from 0 for paper to 1 for ink. The digit fits into 20x20 of them,
     with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist/ describes.
 
   Raises:
     ValueError: the picture is blank, holds several digits side by side, or is no such array.
   """
-  if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or 0 in pixels.shape:
-    found = f'not {pixels.dtype} {list(pixels.shape)}'
-    raise ValueError(f'pixels should be uint8 [rows, columns, channels] of 0 to 255, {found}')
-  # Averaged down to 160x160, a picture still shows its digit, and is quick to search.
+  pixels = np.asarray(pixels)
+  if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not 0 < pixels[:1, :1].size < 5:
+    raise ValueError(f'pass uint8 [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
+  # Averaged down to 160x160, strip by strip to save memory, a picture still shows its digit.
   step = math.ceil(max(pixels.shape[:2]) / 160)
-  grey = _grey(pixels.reshape(*pixels.shape[:2], -1), step)
+  small = pixels.reshape(*pixels.shape[:2], -1)
+  for _ in range(2):
+    strips = (np.ascontiguousarray(small[i : i + step]) for i in range(0, len(small), step))
+    small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
+  grey = small[..., :3] @ [0.299, 0.587, 0.114] if small.shape[2] > 2 else small[..., 0]
+  alpha = small[..., -1] / 255
+  if small.shape[2] in (2, 4) and np.any(alpha):
+    # Where it is transparent, the rest goes on; or if that is only ink, there is paper.
+    opaque = np.average(grey, weights=alpha)
+    paper = opaque if np.mean(alpha) > 0.5 else 255 * (opaque < 128)
+    grey = alpha * grey + (1 - alpha) * paper
+  # Ink is rarer than paper, and so differs more from the average around it.
   side = max(grey.shape)
   window = side // 3 | 1  # Wider than a stroke.
-  # Ink is rarer than paper, and so differs more from the average around it.
   wide = np.pad(grey, side // 2, mode='edge')
-  grey = grey if np.sum((wide - _slide(np.mean, wide, window)) ** 3) < 0 else 1 - grey
+  grey = grey if np.sum((wide - _slide(np.mean, wide, window)) ** 3) < 0 else 255 - grey
   # Paper is what remains when everything dark and narrow is filled: a morphological closing.
-  paper = np.maximum(_slide(np.min, _slide(np.max, grey, window), window), 0.01)
+  paper = np.maximum(_slide(np.min, _slide(np.max, grey, window), window), 1)
   ink = 1 - grey / paper
-  # Light that falls off is no ink, and a surface of second degree fits it; nor is noise, of which
-  # the average of 3x3 pixels has a third.
-  terms = np.polynomial.polynomial.polyvander2d(*np.indices(grey.shape) / side, [2, 2])
-  terms = terms.reshape(grey.size, -1)
-  fit = np.linalg.lstsq(terms.T @ terms, terms.T @ grey.ravel(), rcond=None)[0]
-  darker = np.minimum(ink, ((terms @ fit).reshape(grey.shape) - grey) / paper)
+  # Light that falls off looks like a surface of second degree; noise is less in 3x3 pixels.
+  rows, columns = np.indices(grey.shape).reshape(2, -1) / side
+  terms = np.polynomial.polynomial.polyvander2d(rows, columns, [2, 2])
+  light = terms @ np.linalg.lstsq(terms.T @ terms, terms.T @ grey.ravel(), rcond=None)[0]
+  darker = np.minimum(ink, (light.reshape(grey.shape) - grey) / paper)
   noise = np.quantile(np.abs(grey - _slide(np.mean, grey, 3)) / paper, 0.25) / 0.3
   if np.max(_slide(np.mean, darker, 3)) < np.clip(3 * noise, 0.1, 0.4):
     raise ValueError('blank')
-  # The lines of the paper are faint, specks are small, and what lies along an edge is the desk.
-  mask = ink > 0.4 * np.max(ink)
-  labels = mask * _label(_slide(np.max, mask, side // 64 * 2 + 1))
+  # Connected parts get the number of one of their pixels: the greatest spreads, and in leaps.
+  mask = ink > 0.4 * np.max(ink)  # The lines of the paper are fainter.
+  labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
+  while not np.array_equal(labels, before):
+    before, labels = labels, mask * _slide(np.max, labels, 3)
+    labels = mask * labels.ravel()[labels - 1]
+  # Specks are small parts; what lies along an edge is a desk, and counts if there is little else.
   mass = np.bincount(labels.ravel(), (mask * ink).ravel())
   rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-  inner = mass * (np.bincount(rim, minlength=len(mass)) < side / 2)
-  mass = inner if np.max(inner) > np.max(mass) / 50 else mass
+  mass[np.bincount(rim, minlength=len(mass)) > side / 2] /= 50
   parts = np.flatnonzero(mass > np.max(mass) / 8)
-  spots = [np.nonzero(labels == part) for part in parts]
-  tall = max(np.ptp(rows) for rows, _ in spots) / 2
-  spans = sorted((min(columns), max(columns)) for rows, columns in spots if np.ptp(rows) > tall)
+  spans = sorted((min(at), max(at)) for _, at in (np.nonzero(labels == part) for part in parts))
   if any(left[1] < right[0] for left, right in zip(spans, spans[1:], strict=False)):
     raise ValueError('several digits side by side')
-  rows, columns = np.concatenate(spots, axis=1)
+  ink = ink * _slide(np.max, np.isin(labels, parts), side // 64 + 3 | 1)  # With soft edges.
+  rows, columns = np.nonzero(ink > 0.2 * np.max(ink))
   size = max(np.ptp(rows), np.ptp(columns)) + 1
   if step > 1 and size < 40:  # Small in a large picture, it is looked at from nearer.
     top, left = (max(min(at) - size // 2, 0) * step for at in (rows, columns))
     return extract_digit(pixels[top : top + 2 * size * step, left : left + 2 * size * step])
-  # The parts with their soft edges are scaled and centred, in the rows and then in the columns.
-  ink = ink * _slide(np.max, np.isin(labels, parts), 3 if size < 40 else 5)
-  rows, columns = np.nonzero(ink > 0.2 * np.max(ink))
-  ink = ink[min(rows) : max(rows) + 1, min(columns) : max(columns) + 1]
-  scale = 20 / max(ink.shape)
-  for _ in ink.shape:
+  scale = 20 / size
+  for _ in range(2):  # Scale and centre it, in the rows and then in the columns.
     at = np.arange(len(ink)) + 0.5
     centre = np.floor(scale * np.average(at, weights=np.sum(ink, 1))) + 0.5
     away = np.abs((np.arange(28)[:, np.newaxis] - 14 + centre) / scale - at)
@@ -578,38 +584,9 @@ def extract_digit(pixels):
   return np.float32(ink / np.max(ink)).ravel()
 
 
-def _grey(pixels, step):
-  """Averages squares of step x step pixels [rows, columns, channels] to grey from 0 to 1."""
-  for _ in range(2):  # Strip by strip, as floats take four times the memory.
-    strips = [pixels[i : i + step] for i in range(0, len(pixels), step)]
-    strips = [np.mean(np.ascontiguousarray(strip), 0, np.float32) for strip in strips]
-    pixels = np.stack(strips).swapaxes(0, 1)
-  colours = pixels.shape[2]
-  grey = pixels[..., :3] @ [0.299, 0.587, 0.114] / 255 if colours > 2 else pixels[..., 0] / 255
-  if colours in (2, 4) and np.any(pixels[..., -1]):
-    alpha = pixels[..., -1] / 255
-    # What is transparent is as the rest is; if the rest is ink alone, it is paper.
-    paper = np.average(grey, weights=alpha) < 0.5
-    if np.mean(alpha > 0.5) > 0.5:
-      paper = np.median(grey[alpha > 0.5])
-    grey = alpha * grey + (1 - alpha) * paper
-  return grey
-
-
 def _slide(function, image, size):
   """Applies `function`, such as np.max, to the size x size pixels around each pixel."""
-  for _ in range(2):  # The columns, then the rows.
+  for _ in range(2):
     padded = np.pad(image, ((size // 2, size // 2), (0, 0)), mode='edge')
     image = function(np.lib.stride_tricks.sliding_window_view(padded, size, 0), -1).T
   return image
-
-
-def _label(mask):
-  """Numbers the connected parts of a mask from 1; each takes the greatest number in it."""
-  labels = mask * np.arange(1, mask.size + 1).reshape(mask.shape)
-  while True:
-    spread = mask * _slide(np.max, labels, 3)
-    spread = mask * spread.ravel()[spread - 1]
-    if np.array_equal(spread, labels):
-      return labels
-    labels = spread
