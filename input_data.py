@@ -533,9 +533,8 @@ def extract_digit(pixels):
     strips = (np.ascontiguousarray(small[i : i + step]) for i in range(0, len(small), step))
     small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
   grey = small[..., :3] @ [0.299, 0.587, 0.114] if small.shape[2] > 2 else small[..., 0]
-  alpha = small[..., -1] / 255
+  alpha = small[..., -1] / 255  # Through it shows more of the rest; or if that is ink, paper.
   if small.shape[2] in (2, 4) and np.any(alpha):
-    # Where it is transparent, the rest goes on; or if that is only ink, there is paper.
     opaque = np.average(grey, weights=alpha)
     paper = opaque if np.mean(alpha) > 0.5 else 255 * (opaque < 128)
     grey = alpha * grey + (1 - alpha) * paper
@@ -564,13 +563,14 @@ def extract_digit(pixels):
   # Specks are small parts; what lies along an edge is a desk, and counts if there is little else.
   mass = np.bincount(labels.ravel(), (mask * ink).ravel())
   rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-  mass[np.bincount(rim, minlength=len(mass)) > side / 2] /= 50
+  mass[np.bincount(rim, minlength=len(mass)) > side / 2] /= 400
   parts = np.flatnonzero(mass > np.max(mass) / 8)
-  spans = sorted((min(at), max(at)) for _, at in (np.nonzero(labels == part) for part in parts))
-  if any(left[1] < right[0] for left, right in zip(spans, spans[1:], strict=False)):
-    raise ValueError('several digits side by side')
   ink = ink * _slide(np.max, np.isin(labels, parts), side // 64 + 3 | 1)  # With soft edges.
   rows, columns = np.nonzero(ink > 0.2 * np.max(ink))
+  spots = (np.nonzero(labels == part) for part in parts)
+  spans = sorted((min(at), max(at)) for tall, at in spots if np.ptp(tall) > np.ptp(rows) / 2)
+  if any(left[1] < right[0] for left, right in zip(spans, spans[1:], strict=False)):
+    raise ValueError('several digits side by side')
   size = max(np.ptp(rows), np.ptp(columns)) + 1
   if step > 1 and size < 40:  # Small in a large picture, it is looked at from nearer.
     top, left = (max(min(at) - size // 2, 0) * step for at in (rows, columns))

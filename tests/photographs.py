@@ -4,8 +4,11 @@ As a program, it draws some of each kind on a sheet, each beside the 28x28 pixel
 `input_data.extract_digit` finds in it: python tests/photographs.py SHEET.png
 """
 
+import contextlib
 import pathlib
+import struct
 import sys
+import zlib
 
 import numpy as np
 
@@ -72,7 +75,8 @@ def lines(crossing):
 
   def make(shape, random):
     rows, columns = places(shape)
-    spacing, width = random.uniform(0.04, 0.12), max(random.uniform(0.002, 0.005), 1 / max(shape))
+    spacing = max(random.uniform(0.04, 0.12), 6 / max(shape))
+    width = max(random.uniform(0.002, 0.005), 1 / max(shape))
     tilt, dark = random.uniform(-0.03, 0.03), random.uniform(0.15, 0.35)
 
     def ruled(along):
@@ -198,3 +202,52 @@ def photograph(digit, condition, random, side, light_on_dark=False, colour=True)
     channel += noise * random.standard_normal(ink.shape).astype(np.float32)
     channels.append(np.rint(255 * np.clip(channel, 0, 1)).astype(np.uint8))
   return np.stack(channels, 2)
+
+
+def png(pixels):
+  """Returns pixels [rows, columns, channels], uint8 or uint16, as the contents of a PNG file."""
+  rows, columns, channels = pixels.shape
+  big_endian = pixels.astype(pixels.dtype.newbyteorder('>'))
+  lines = b''.join(b'\0' + row.tobytes() for row in big_endian)
+  header = struct.pack(
+    '>IIBBBBB', columns, rows, 8 * pixels.itemsize, (0, 4, 2, 6)[channels - 1], 0, 0, 0
+  )
+  chunks = (b'IHDR', header), (b'IDAT', zlib.compress(lines, 1)), (b'IEND', b'')
+  return b'\x89PNG\r\n\x1a\n' + b''.join(
+    struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    for kind, data in chunks
+  )
+
+
+def draw_sheet(digits, sides):
+  """Draws a row of photographs for each condition, each with what `extract_digit` finds in it."""
+  sheet = []
+  for condition in CONDITIONS:
+    random = np.random.RandomState(len(sheet))
+    row = []
+    for i, side in enumerate(sides):
+      digit = digits[random.randint(len(digits))] / np.float32(255)
+      pixels = photograph(digit, condition, random, side, i % 2 == 1, i % 4 < 2)
+      try:
+        found = np.rint(255 * input_data.extract_digit(pixels)).astype(np.uint8).reshape(28, 28)
+      except ValueError:
+        found = np.tile(np.uint8([0, 255]), (28, 14))  # Stripes: an error.
+      box = [
+        np.linspace(0, n - 1, max(112 * n // max(pixels.shape), 1)).astype(int)
+        for n in pixels.shape[:2]
+      ]
+      small = np.broadcast_to(pixels[np.ix_(*box)], [*map(len, box), 3])
+      tile = np.full([116, 232, 3], 128, np.uint8)
+      tile[: small.shape[0], : small.shape[1]] = small
+      tile[:112, 116:228] = np.kron(found, np.ones([4, 4], np.uint8))[..., np.newaxis]
+      row.append(tile)
+    sheet.append(np.concatenate(row, 1))
+  return np.concatenate(sheet)
+
+
+if __name__ == '__main__':
+  with contextlib.redirect_stdout(None):
+    mnist = input_data.read_data_sets(str(ROOT / 'MNIST_data'), dtype=np.uint8, reshape=False)
+  drawn = draw_sheet(mnist.test.images[..., 0], [28, 40, 64, 100, 160, 320, 700, 2000])
+  pathlib.Path(sys.argv[1]).write_bytes(png(drawn))
+  print('From the top:', ', '.join(CONDITIONS))
