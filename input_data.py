@@ -540,7 +540,7 @@ def extract_digit(pixels):
     grey = alpha * grey + (1 - alpha) * paper
   # Ink is rarer than paper, and so differs more from the average around it.
   side = max(grey.shape)
-  window = side // 3 | 1  # Wider than a stroke.
+  window = side * 2 // 5 | 1  # Wider than a stroke.
   wide = np.pad(grey, side // 2, mode='edge')
   grey = grey if np.sum((wide - _slide(np.mean, wide, window)) ** 3) < 0 else 255 - grey
   # Paper is what remains when everything dark and narrow is filled: a morphological closing.

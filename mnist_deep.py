@@ -276,9 +276,9 @@ def recognise(flags):
 def count_pixels(content, sess, jpeg_shape, contents):
   """Returns how many pixels a picture file says it has, before decoding makes room for them."""
   if re.match(rb'RIFF....WEBP|....ftyp|II\*\0|MM\0\*', content, re.DOTALL):
-    raise ValueError('WebP, HEIC, AVIF and TIFF are not read: save it as PNG or JPEG')
+    raise ValueError('WebP, HEIC, AVIF or TIFF, which is not read; save it as PNG or JPEG')
   if content.startswith(b'BM') and content[28:29] not in b'\x18\x20':
-    raise ValueError('a BMP with a palette is not read: save it as PNG or JPEG')
+    raise ValueError('a BMP with a palette, which is not read; save it as PNG or JPEG')
   if content.startswith(b'\x89PNG'):
     return int.from_bytes(content[16:20], 'big') * int.from_bytes(content[20:24], 'big')
   if content.startswith(b'GIF8'):
