@@ -247,7 +247,7 @@ def recognise(flags):
     jpeg_shape = tf.image.extract_jpeg_shape(contents)
     x = tf.placeholder(tf.float32, [None, 784])
     y_conv, keep_prob = deepnn(x)
-    probabilities = tf.nn.softmax(y_conv)
+    y = tf.nn.softmax(y_conv)
     if not restore(sess, tf.train.Saver(), flags.log_dir):
       command = f'python mnist_deep.py --log_dir {flags.log_dir}'
       sys.exit(f'{flags.log_dir} holds no trained net. To train one there: {command}')
@@ -257,9 +257,8 @@ def recognise(flags):
           content = f.read()
         if count_pixels(content, sess, jpeg_shape, contents) > 100e6:
           raise ValueError('larger than 100 megapixels')
-        pixels = upright(sess.run(picture, feed_dict={contents: content}), content)
-        image = input_data.extract_digit(pixels)
-        chances = sess.run(probabilities, feed_dict={x: [image], keep_prob: 1.0})[0]
+        pixels = upright(picture.eval({contents: content}), content)
+        chances = y.eval({x: [input_data.extract_digit(pixels)], keep_prob: 1.0})[0]
       except (OSError, ValueError, tf.errors.OpError) as error:
         reason = getattr(error, 'strerror', error)
         if isinstance(error, tf.errors.OpError):
@@ -268,8 +267,8 @@ def recognise(flags):
         status = 1
       else:
         # Three quarters of the wrong answers are below that, and one in fifty of the right ones.
-        unsure = ', not sure' if np.max(chances) < 0.9 else ''
-        print(f'{file}: {np.argmax(chances)} ({np.max(chances):.1%}{unsure})', flush=True)
+        sure = '' if np.max(chances) >= 0.9 else ', not sure'
+        print(f'{file}: {np.argmax(chances)} ({np.max(chances):.1%}{sure})', flush=True)
   return status
 
 
@@ -278,11 +277,14 @@ def count_pixels(content, sess, jpeg_shape, contents):
   if re.match(rb'RIFF....WEBP|....ftyp|II\*\0|MM\0\*', content, re.DOTALL):
     raise ValueError('WebP, HEIC, AVIF or TIFF, which is not read; save it as PNG or JPEG')
   if content.startswith(b'BM') and content[28:29] not in b'\x18\x20':
-    raise ValueError('a BMP with a palette, which is not read; save it as PNG or JPEG')
+    raise ValueError(
+      'a BMP of less than 24 bits a pixel, which is not read; save it as PNG or JPEG'
+    )
   if content.startswith(b'\x89PNG'):
     return int.from_bytes(content[16:20], 'big') * int.from_bytes(content[20:24], 'big')
   if content.startswith(b'GIF8'):
-    return int.from_bytes(content[6:8], 'little') * int.from_bytes(content[8:10], 'little')
+    columns, rows = (int.from_bytes(content[n : n + 2], 'little') for n in (6, 8))
+    return rows * columns * max(content.count(b'\0,\0\0\0\0'), 1)  # Frame after frame.
   if content.startswith(b'\xff\xd8'):
     return np.prod(sess.run(jpeg_shape, feed_dict={contents: content})[:2], dtype=np.int64)
   return 0  # A BMP file is itself as large as its pixels.
@@ -291,7 +293,7 @@ def count_pixels(content, sess, jpeg_shape, contents):
 def upright(pixels, content):
   """Turns the pixels of a JPEG file as its EXIF orientation, tag 274 (CIPA DC-008), says."""
   start = content.find(b'Exif\0\0', 0, 1 << 16) + 6
-  order = 'big' if content[start : start + 2] == b'MM' else 'little'
+  order = 'big' if content[start : start + 1] == b'M' else 'little'
   table = start + int.from_bytes(content[start + 4 : start + 8], order)
   for at in range(table + 2, min(table + 1000, len(content)), 12):
     tag, value = (int.from_bytes(content[n : n + 2], order) for n in (at, at + 8))

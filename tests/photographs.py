@@ -43,7 +43,7 @@ def across(shape, random):
   rows, columns = places(shape)
   angle = random.uniform(0, 2 * np.pi)
   slope = np.cos(angle) * rows + np.sin(angle) * columns
-  return (slope - np.min(slope)) / (np.max(slope) - np.min(slope))
+  return (slope - np.min(slope)) / max(np.max(slope) - np.min(slope), 1e-6)
 
 
 def falling(least, most):
@@ -59,7 +59,7 @@ def vignette(shape, random):
   """Light that falls off to the corners, as in a cheap lens."""
   rows, columns = places(shape)
   squares = (rows - np.max(rows) / 2) ** 2 + (columns - np.max(columns) / 2) ** 2
-  return 1 - random.uniform(0.3, 0.5) * squares / np.max(squares)
+  return 1 - random.uniform(0.3, 0.5) * squares / max(np.max(squares), 1e-6)
 
 
 def shadow(shape, random):

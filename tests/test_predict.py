@@ -326,6 +326,7 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(runs, mnist, tm
     'clear.png': png(np.zeros([50, 50, 4], np.uint8)),
     'large.png': png(np.full([10001, 10001, 1], 255, np.uint8)),
     'large.gif': b'GIF89a' + struct.pack('<HH', 20000, 20000),
+    'long.gif': b'GIF89a' + struct.pack('<HH', 1000, 1000) + b'\0,\0\0\0\0' * 101,
     'two.png': png(np.rint(255 * np.tile(digit, [1, 2, 1])).astype(np.uint8)),
     'a.webp': b'RIFF\x24\0\0\0WEBPVP8 ',
     'a.heic': b'\0\0\0\x18ftypheic',
@@ -352,16 +353,17 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(runs, mnist, tm
     str(tmp_path / 'clear.png'): 'blank',
     str(tmp_path / 'large.png'): 'larger than 100 megapixels',
     str(tmp_path / 'large.gif'): 'larger than 100 megapixels',
+    str(tmp_path / 'long.gif'): 'larger than 100 megapixels',
     str(tmp_path / 'two.png'): 'several digits side by side',
     str(tmp_path / 'a.webp'): OTHER,
     str(tmp_path / 'a.heic'): OTHER,
     str(tmp_path / 'a.tif'): OTHER,
     str(
       tmp_path / 'palette.bmp'
-    ): 'a BMP with a palette, which is not read; save it as PNG or JPEG',
+    ): 'a BMP of less than 24 bits a pixel, which is not read; save it as PNG or JPEG',
     str(
       tmp_path / 'one bit.bmp'
-    ): 'a BMP with a palette, which is not read; save it as PNG or JPEG',
+    ): 'a BMP of less than 24 bits a pixel, which is not read; save it as PNG or JPEG',
     str(tmp_path): 'Is a directory',
   }
 
