@@ -500,3 +500,85 @@ def count_steps(first, last):
     show_progress('')
   steps, seconds = max(last - first, 0), time.perf_counter() - started
   print(f'{steps} steps in {seconds:.1f} seconds, {steps / seconds:.1f} steps per second')
+
+
+def extract_digit(pixels):
+  """Makes one of MNIST's images of a picture of a digit, dark on light or light on dark.
+
+  Args:
+    pixels: uint8 [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha.
+
+  Returns:
+    float32 [784]: 28x28 pixels from 0 for paper to 1 for ink. The digit fits into 20x20 of them,
+    with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist/ describes.
+
+  Raises:
+    ValueError: the picture is blank, holds several digits side by side, or is no such array.
+  """
+  pixels = np.asarray(pixels)
+  if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not 0 < pixels[:1, :1].size < 5:
+    raise ValueError(f'pass uint8 [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
+  # Averaged down to 160x160, strip by strip to save memory, a picture still shows its digit.
+  step = math.ceil(max(pixels.shape[:2]) / 160)
+  small = pixels.reshape(*pixels.shape[:2], -1)
+  for _ in range(2):
+    strips = (np.ascontiguousarray(small[i : i + step]) for i in range(0, len(small), step))
+    small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
+  grey = small[..., :3] @ [0.299, 0.587, 0.114] if small.shape[2] > 2 else small[..., 0]
+  alpha = small[..., -1] / 255  # Through it shows more of the rest; or if that is ink, paper.
+  if small.shape[2] in (2, 4) and np.any(alpha):
+    opaque = np.average(grey, weights=alpha)
+    paper = opaque if np.mean(alpha) > 0.5 else 255 * (opaque < 128)
+    grey = alpha * grey + (1 - alpha) * paper
+  # Ink is rarer than paper, and so differs more from the average around it.
+  side = max(grey.shape)
+  window = side * 2 // 5 | 1  # Wider than a stroke.
+  wide = np.pad(grey, side // 2, mode='edge')
+  grey = grey if np.sum((wide - _slide(np.mean, wide, window)) ** 3) < 0 else 255 - grey
+  # Paper is what remains when everything dark and narrow is filled: a morphological closing.
+  paper = np.maximum(_slide(np.min, _slide(np.max, grey, window), window), 1)
+  ink = 1 - grey / paper
+  # Light that falls off looks like a surface of second degree; noise is less in 3x3 pixels.
+  rows, columns = np.indices(grey.shape).reshape(2, -1) / side
+  terms = np.polynomial.polynomial.polyvander2d(rows, columns, [2, 2])
+  light = terms @ np.linalg.lstsq(terms.T @ terms, terms.T @ grey.ravel(), rcond=None)[0]
+  darker = np.minimum(ink, (light.reshape(grey.shape) - grey) / paper)
+  noise = np.quantile(np.abs(grey - _slide(np.mean, grey, 3)) / paper, 0.25) / 0.3
+  if np.max(_slide(np.mean, darker, 3)) < np.clip(3 * noise, 0.1, 0.4):
+    raise ValueError('blank')
+  # Connected parts get the number of one of their pixels: the greatest spreads, and in leaps.
+  mask = ink > 0.4 * np.max(ink)  # The lines of the paper are fainter.
+  labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
+  while not np.array_equal(labels, before):
+    before, labels = labels, mask * _slide(np.max, labels, 3)
+    labels = mask * labels.ravel()[labels - 1]
+  # Specks are small parts; what lies along an edge is a desk, and counts if there is little else.
+  mass = np.bincount(labels.ravel(), (mask * ink).ravel())
+  rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+  mass[np.bincount(rim, minlength=len(mass)) > side / 2] /= 400
+  parts = np.flatnonzero(mass > np.max(mass) / 8)
+  ink = ink * _slide(np.max, np.isin(labels, parts), side // 64 + 3 | 1)  # With soft edges.
+  rows, columns = np.nonzero(ink > 0.2 * np.max(ink))
+  spots = (np.nonzero(labels == part) for part in parts)
+  spans = sorted((min(at), max(at)) for tall, at in spots if np.ptp(tall) > np.ptp(rows) / 2)
+  if any(left[1] < right[0] for left, right in zip(spans, spans[1:], strict=False)):
+    raise ValueError('several digits side by side')
+  size = max(np.ptp(rows), np.ptp(columns)) + 1
+  if step > 1 and size < 40:  # Small in a large picture, it is looked at from nearer.
+    top, left = (max(min(at) - size // 2, 0) * step for at in (rows, columns))
+    return extract_digit(pixels[top : top + 2 * size * step, left : left + 2 * size * step])
+  scale = 20 / size
+  for _ in range(2):  # Scale and centre it, in the rows and then in the columns.
+    at = np.arange(len(ink)) + 0.5
+    centre = np.floor(scale * np.average(at, weights=np.sum(ink, 1))) + 0.5
+    away = np.abs((np.arange(28)[:, np.newaxis] - 14 + centre) / scale - at)
+    ink = (np.maximum(1 - away * min(scale, 1), 0) @ ink).T
+  return np.float32(ink / np.max(ink)).ravel()
+
+
+def _slide(function, image, size):
+  """Applies `function`, such as np.max, to the size x size pixels around each pixel."""
+  for _ in range(2):
+    padded = np.pad(image, ((size // 2, size // 2), (0, 0)), mode='edge')
+    image = function(np.lib.stride_tricks.sliding_window_view(padded, size, 0), -1).T
+  return image
