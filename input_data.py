@@ -15,6 +15,7 @@ import copy
 import gzip
 import hashlib
 import http.client
+import io
 import math
 import numbers
 import os
@@ -161,28 +162,16 @@ def _body(url):
     raise ValueError(f'only {received} of {length} bytes came')
 
 
-class _Reread:
-  """Reads an open file as if its first bytes, `start`, had not been read yet."""
-
-  def __init__(self, start, f):
-    self._start, self._f = start, f
-
-  def read(self, size):
-    part, self._start = self._start[:size], self._start[size:]
-    return part or self._f.read(size)
-
-
 def _idx_parts(f, magic):
   """Yields the dimensions of IDX file `f`, gzipped or not, and then its bytes piece by piece.
 
   A `ValueError` says what is wrong with a damaged file. It may come as late as after the last
   byte, so a caller must not reserve memory for what the header promises.
   """
-  start = f.read(4)
-  stream = _Reread(start, f)
+  if not hasattr(f, 'peek'):  # It is in memory, has no buffer, or is not a file of Python's.
+    f = io.BufferedReader(io.BytesIO(f.read()))
   # Every IDX file begins with two zero bytes, and no gzip file does.
-  if start[:2] != b'\0\0':
-    stream = gzip.GzipFile(fileobj=stream)
+  stream = f if f.peek(2)[:2] == b'\0\0' else gzip.GzipFile(fileobj=f)
   try:
     found = int.from_bytes(stream.read(4), 'big')
     if found != magic:
@@ -206,34 +195,28 @@ def _idx_parts(f, magic):
     raise ValueError(error) from error
 
 
-@contextlib.contextmanager
-def _open_idx(f):
-  """Opens `f` if it is a name. A `ValueError` from reading it gets the name and what to do."""
-  with open(f, 'rb') if isinstance(f, (str, os.PathLike)) else contextlib.nullcontext(f) as f:
+def _read_idx(f, magic):
+  """Returns the uint8 array in IDX file `f`, a name or an open file."""
+  is_name = isinstance(f, (str, os.PathLike))
+  _say('Extracting', f if is_name else f.name)
+  with open(f, 'rb') if is_name else contextlib.nullcontext(f) as f:
     try:
-      yield f
+      parts = _idx_parts(f, magic)
+      dims = next(parts)
+      if math.prod(dims) <= 60000 * 28 * 28:
+        data = bytearray()
+        for part in parts:
+          data += part
+        return np.frombuffer(data, np.uint8).reshape(dims)
+      # More than MNIST waits on disk: a damaged or hostile file cannot fill the memory.
+      with tempfile.TemporaryFile() as complete:
+        complete.writelines(parts)
+        complete.seek(0)
+        return np.fromfile(complete, np.uint8).reshape(dims)
     except ValueError as error:
       raise ValueError(
         f"{f.name} is damaged: {error}. If it is deleted, the next run downloads MNIST's own file."
       ) from error
-
-
-def _read_idx(f, magic):
-  """Returns the uint8 array in IDX file `f`, a name or an open file."""
-  _say('Extracting', f if isinstance(f, (str, os.PathLike)) else f.name)
-  with _open_idx(f) as f:
-    parts = _idx_parts(f, magic)
-    dims = next(parts)
-    if math.prod(dims) <= 60000 * 28 * 28:
-      data = bytearray()
-      for part in parts:
-        data += part
-      return np.frombuffer(data, np.uint8).reshape(dims)
-    # What is larger than MNIST waits on disk: a damaged or hostile file cannot fill the memory.
-    with tempfile.TemporaryFile() as complete:
-      complete.writelines(parts)
-      complete.seek(0)
-      return np.fromfile(complete, np.uint8).reshape(dims)
 
 
 def extract_images(f):
@@ -408,17 +391,13 @@ def _read_pair(images_name, labels_name, train_dir, one_hot, urls):
   """Returns the images and the labels in two files of `train_dir`."""
   images_path = maybe_download(images_name, train_dir, urls)
   labels_path = maybe_download(labels_name, train_dir, urls)
-  # The headers tell whether the two belong together, before either takes memory.
-  with _open_idx(images_path) as f:
-    num_images = next(_idx_parts(f, IMAGES_MAGIC))[0]
-  with _open_idx(labels_path) as f:
-    num_labels = next(_idx_parts(f, LABELS_MAGIC))[0]
-  if num_images != num_labels:
+  images, labels = extract_images(images_path), extract_labels(labels_path, one_hot)
+  if len(images) != len(labels):
     raise ValueError(
-      f'{images_path} holds {num_images} images and {labels_path} holds {num_labels} labels: they '
-      "are of different data sets. If one is deleted, the next run downloads MNIST's own file."
+      f'{images_path} holds {len(images)} images and {labels_path} holds {len(labels)} labels: '
+      "the data sets differ. If one is deleted, the next run downloads MNIST's own file."
     )
-  return extract_images(images_path), extract_labels(labels_path, one_hot)
+  return images, labels
 
 
 def read_data_sets(
@@ -582,3 +561,13 @@ def _slide(function, image, size):
     padded = np.pad(image, ((size // 2, size // 2), (0, 0)), mode='edge')
     image = function(np.lib.stride_tricks.sliding_window_view(padded, size, 0), -1).T
   return image
+
+
+def upright(pixels, content):
+  """Turns the pixels of a JPEG file as its EXIF orientation (CIPA DC-008) says."""
+  # Tag 274, type 3 (short), one value, in either order of bytes.
+  entry = rb'\xff\xd8.*?Exif\0\0.{8,999}?(?:\1\x12\0\3\0\0\0\1\0|\x12\1\3\0\1\0\0\0)([\2-\x08])'
+  found = re.match(entry, content[: 1 << 16], re.DOTALL)
+  value = found[1][0] if found else 1
+  pixels = pixels.swapaxes(0, 1) if value > 4 else pixels
+  return pixels[:: -1 if value in (3, 4, 7, 8) else 1, :: -1 if value in (2, 3, 6, 7) else 1]

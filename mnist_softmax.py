@@ -89,8 +89,7 @@ def training_steps(sess, flags, mnist, metrics, curves):
 
   The loop leaves the values of `metrics`, the loss and the accuracy, in `curves[number]`.
   """
-  sizes = {data.images.shape[1:] for data in mnist[1:]}
-  if sizes != {(784,)} or not all(data.num_examples for data in mnist):
+  if {d.images.shape[1:] for d in mnist[1:]} != {(784,)} or not all(d.num_examples for d in mnist):
     raise STOP(f'{flags.data_dir} must hold images of 28x28: over 5,000 to train, some to test.')
   validation = {'x:0': mnist.validation.images, 'y_:0': mnist.validation.labels}
   # The ten weight images: blue speaks for a digit, and red against it.
