@@ -39,7 +39,8 @@ def parse_flags():
   add('--log_dir', type=os.path.expanduser, help='folder of curves and checkpoints, to go on from')
   add('--predict', nargs='+', metavar='FILE', help='pictures to recognise instead of training')
   # Pasted into a prompt or a notebook, the program has no command line of its own.
-  command_line = None if '__file__' in globals() else []
+  own = os.path.basename(sys.argv[0]) == os.path.basename(globals().get('__file__', ''))
+  command_line = None if own else []
   if parser.parse_args(command_line).fast:
     parser.set_defaults(steps=750, batch_size=100, learning_rate=3e-3)
   flags = parser.parse_args(command_line)
