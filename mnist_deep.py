@@ -328,6 +328,7 @@ def recognise(flags):
   )
   y_conv, keep_prob = deepnn(tf.reshape(image / tf.reduce_max(image), [1, 784]))
   probabilities = tf.nn.softmax(y_conv)
+  tf.train.get_or_create_global_step()  # The net's steps, which restore returns.
   status = 0
   with tf.Session(config=tf.ConfigProto(gpu_options={'allow_growth': True})) as sess:
     if not restore(sess, tf.train.Saver(), flags.log_dir):
@@ -404,7 +405,8 @@ def prepare(pixels):
 
 if __name__ == '__main__':
   try:
-    sys.exit(recognise(FLAGS)) if FLAGS.predict else main(FLAGS)
+    with tf.Graph().as_default():
+      sys.exit(recognise(FLAGS)) if FLAGS.predict else main(FLAGS)
   except OSError as error:  # Of standard output; all others are answered where they arise.
     if PROMPT or error.filename:
       raise
