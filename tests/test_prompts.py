@@ -233,16 +233,23 @@ def test_the_blocks_of_the_readme_are_cells(kernel):
   assert abs(float(softmax) - 0.9195) < 0.01 and float(deep) > 0.75
 
 
+# Ctrl-C reaches a process that the terminal controls, and that does not ignore it; what is started
+# in the background of a shell script does.
+CONTROLLED = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
 class Terminal:
   """A terminal in which a command runs, with somebody who types."""
 
   def __init__(self, *command, **environment):
     master, slave = pty.openpty()
-    # The terminal sends Ctrl-C's signal only to a process that it controls.
-    script = 'import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); '
-    script += 'os.execv(sys.executable, [sys.executable, *sys.argv[1:]])'
     self.process = subprocess.Popen(
-      [sys.executable, '-c', script, *map(str, command)],
+      [sys.executable, '-c', CONTROLLED, *map(str, command)],
       cwd=ROOT,
       env=os.environ
       | {'COLUMNS': '200', 'LINES': '50', 'TERM': 'xterm', 'NO_COLOR': '1'}
@@ -394,6 +401,7 @@ class Stream:
     return True
   def fileno(self):
     raise OSError('fileno')
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.modules['idlelib.run'] = types.ModuleType('idlelib.run')
 sys.stdout = sys.stderr = Stream()
 for text in sys.stdin.read().split('\\f'):
