@@ -97,7 +97,7 @@ class Kernel:
         interrupt = None
         threading.Timer(0.3, self.manager.interrupt_kernel).start()
 
-    self.client.execute_interactive(text, timeout=120, output_hook=hook)
+    self.client.execute_interactive(text, timeout=300, output_hook=hook)
     return shown['stdout'], shown['stderr'], ended[0] if ended else None
 
   def run(self, text, interrupt=None):
@@ -281,7 +281,7 @@ class Terminal:
 
   def wait_for(self, pattern):
     """Waits until the terminal shows a pattern after what was waited for before."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     pattern = re.compile(pattern, re.MULTILINE)
     while not (match := pattern.search(self.shown(), self.seen)):
       assert time.monotonic() < deadline, self.shown()[-3000:]
@@ -304,7 +304,7 @@ class Terminal:
 
   def leave(self):
     self.type('exit()\n')
-    assert self.process.wait(30) == 0
+    assert self.process.wait(60) == 0
 
 
 @pytest.fixture
@@ -372,7 +372,7 @@ def test_a_dumb_terminal_shows_no_progress(terminals, digits):
   terminal = Terminal('mnist_softmax.py', '--data_dir', digits, '--steps', '300', TERM='dumb')
   terminals.append(terminal)
   terminal.wait_for('^test accuracy .+\n')
-  assert terminal.process.wait(30) == 0
+  assert terminal.process.wait(60) == 0
   assert not SCRIBBLE.search(terminal.raw) and 'seconds left' not in terminal.raw
 
 
