@@ -68,6 +68,7 @@ AFTER = """
 print(6 * 7)
 if before != state():
   print('before:', before, 'after:', state(), sep='\\n')
+  before = state()
 """
 
 
