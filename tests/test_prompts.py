@@ -140,7 +140,7 @@ def test_deep_is_a_cell_and_twice_the_same_to_the_bit_with_a_seed(kernel, digits
   printed, left, saved = [], [], []
   for name in 'ab':
     folder = tmp_path / name
-    defaults = {'data_dir': digits, 'steps': 30, 'seed': 3, 'log_dir': str(folder)}
+    defaults = {'data_dir': digits, 'steps': 5, 'seed': 3, 'log_dir': str(folder)}
     out, error = kernel.run(program('mnist_deep.py', **defaults))
     assert error is None and 'step 0, training accuracy' in out
     printed.append(steady(out))
@@ -148,7 +148,7 @@ def test_deep_is_a_cell_and_twice_the_same_to_the_bit_with_a_seed(kernel, digits
     saved.append(weights(folder))
   assert printed[0] == printed[1]
   assert left[0] == left[1]
-  assert saved[0].keys() == saved[1].keys() and saved[0]['global_step'] == 30
+  assert saved[0].keys() == saved[1].keys() and saved[0]['global_step'] == 5
   for name, value in saved[0].items():
     assert value.tobytes() == saved[1][name].tobytes(), name
 
@@ -226,12 +226,14 @@ BITMAP += b'\xff' * 15 + b'\0' * 3 + b'\xff' * 9 + b'\0' * 3 + b'\xff' * 18
 def test_the_blocks_of_the_readme_are_cells(kernel):
   out = ''
   for block in PYTHON:
-    shown, err, error = kernel.cell(shortened(block))
+    block = shortened(block).replace('range(200)', 'range(60)')
+    block = block.replace('range(100)', 'range(10)').replace('/ 10000', '/ 1000')
+    shown, err, error = kernel.cell(block)
     assert error is None and not SCRIBBLE.search(shown + err)
     out += shown
   assert '(55000, 784) (5000, 784) (10000, 784)' in out
   softmax, deep = re.findall(r'^(0\.\d+)$', out, re.MULTILINE)
-  assert abs(float(softmax) - 0.9195) < 0.01 and float(deep) > 0.75
+  assert abs(float(softmax) - 0.9195) < 0.01 and float(deep) > 0.5
 
 
 # Ctrl-C reaches a process that the terminal controls, and that does not ignore it; what is started
@@ -319,10 +321,17 @@ def terminals():
     os.close(terminal.master)
 
 
-@pytest.mark.parametrize('repl', ['basic', 'new'])
+NEW = sys.version_info >= (3, 13)  # Python 3.13 has a prompt of a new kind, and the old one, too.
+
+
+@pytest.mark.parametrize(
+  'repl',
+  [
+    pytest.param('basic', marks=[pytest.mark.full] if NEW else []),
+    pytest.param('new', marks=pytest.mark.skipif(not NEW, reason='Python 3.13 has it.')),
+  ],
+)
 def test_ctrl_c_in_a_prompt_saves_and_gives_it_back(repl, terminals, digits, tmp_path):
-  if repl == 'new' and sys.version_info < (3, 13):
-    pytest.skip('Python 3.13 has a new prompt.')
   variable = {'PYTHON_BASIC_REPL': '1'} if repl == 'basic' else {}
   terminal = Terminal('-i', **variable)
   terminals.append(terminal)
@@ -359,30 +368,24 @@ def test_ctrl_c_in_ipython_saves_and_gives_it_back(terminals, digits, tmp_path):
   terminal.leave()
 
 
-def test_python_i_ends_in_a_prompt(terminals, digits, tmp_path):
+def test_python_i_ends_in_a_prompt_and_a_dumb_terminal_shows_no_progress(
+  terminals, digits, tmp_path
+):
   flags = ['--data_dir', digits, '--log_dir', tmp_path]
-  terminal = Terminal('-i', 'mnist_deep.py', *flags, PYTHON_BASIC_REPL='1')
+  terminal = Terminal('-i', 'mnist_deep.py', *flags, TERM='dumb')
   terminals.append(terminal)
   terminal.stop(tmp_path)
-  terminal.wait_for('>>> ')
   terminal.compute()
+  assert not SCRIBBLE.search(terminal.raw) and 'seconds left' not in terminal.raw
   terminal.leave()
 
 
-def test_a_dumb_terminal_shows_no_progress(terminals, digits):
-  terminal = Terminal('mnist_softmax.py', '--data_dir', digits, '--steps', '300', TERM='dumb')
-  terminals.append(terminal)
-  terminal.wait_for('^test accuracy .+\n')
-  assert terminal.process.wait(60) == 0
-  assert not SCRIBBLE.search(terminal.raw) and 'seconds left' not in terminal.raw
-
-
 def test_without_standard_error_nothing_is_missing(digits, tmp_path):
-  flags = ['--data_dir', digits, '--log_dir', tmp_path, '--steps', '20']
+  flags = ['--data_dir', digits, '--log_dir', tmp_path, '--steps', '2']
   command = ['sh', '-c', 'exec "$@" 2>&-', 'sh', sys.executable, 'mnist_deep.py', *flags]
   done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
   assert 'test accuracy' in done.stdout and not SCRIBBLE.search(done.stdout)
-  assert weights(tmp_path)['global_step'] == 20 and len(events(tmp_path)) > 3
+  assert weights(tmp_path)['global_step'] == 2 and len(events(tmp_path)) > 3
 
 
 # IDLE needs a display, so this is what its prompt is made of: the module that runs the user's
