@@ -325,9 +325,7 @@ class DataSet:
   images = property(lambda self: self._images, doc='All images, in the order of the file.')
   labels = property(lambda self: self._labels, doc='All labels, in the order of the file.')
   num_examples = property(lambda self: self._num_examples, doc='The number of examples.')
-  epochs_completed = property(
-    lambda self: self._epochs_completed, doc='How often the batches went through all examples.'
-  )
+  epochs_completed = property(lambda self: self._epochs_completed, doc='Times all were served.')
 
   def next_batch(self, batch_size, fake_data=False, shuffle=True):
     """Returns a pair of arrays: the next `batch_size` images and labels, as copies.
