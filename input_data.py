@@ -170,8 +170,8 @@ def _idx_parts(f, magic):
   """
   if not hasattr(f, 'peek'):  # It is in memory, has no buffer, or is not a file of Python's.
     f = io.BufferedReader(io.BytesIO(f.read()))
-  # Every IDX file begins with two zero bytes, and no gzip file does.
-  stream = f if f.peek(2)[:2] == b'\0\0' else gzip.GzipFile(fileobj=f)
+  # Every IDX file begins with a zero byte, and no gzip file does.
+  stream = f if f.peek(1)[:1] == b'\0' else gzip.GzipFile(fileobj=f)
   try:
     found = int.from_bytes(stream.read(4), 'big')
     if found != magic:
