@@ -59,7 +59,7 @@ sys.argv = [program, '--seed', seed]
 names = runpy.run_path(program, run_name='__main__')
 if 'deepnn' in names:
   with tf.Graph().as_default(), tf.Session() as session:
-    square = tf.reshape(tf.range(25.0), [1, 5, 5, 1])
+    square = tf.reshape(tf.range(25.0)[::-1], [1, 5, 5, 1])
     notes['pooled'] = session_run(session, names['max_pool_2x2'](square))[0, :, :, 0]
     # All neurons of fc1 are made 1, and fc2 hands on the first ten of them as they are.
     logits, keep_prob = names['deepnn'](tf.zeros([1000, 784]))
@@ -68,7 +68,7 @@ if 'deepnn' in names:
     b_fc1, W_fc2 = tf.trainable_variables()[5:7]
     b_fc1.load(np.ones(b_fc1.shape), session)
     W_fc2.load(np.eye(*W_fc2.shape), session)
-    notes['dropped'] = session_run(session, logits, {keep_prob: 0.5})
+    notes['dropped'] = session_run(session, logits, {keep_prob: 0.25})
 with open(file, 'wb') as f:
   pickle.dump(notes, f)
 """
@@ -205,13 +205,13 @@ def test_every_100_steps_the_accuracy_is_of_the_batch_that_is_trained_next(deep)
     assert fed[i + 1] == (True, 50, fed[i][2], 0.5)
 
 
-def test_dropout_silences_half_of_fc1_and_doubles_the_others(deep):
+def test_with_a_quarter_kept_dropout_makes_each_neuron_of_fc1_0_or_4_times_as_large(deep):
   dropped = deep.notes['dropped']
-  assert set(dropped.flat) == {0, 2} and 0.45 < np.mean(dropped == 0) < 0.55
+  assert set(dropped.flat) == {0, 4} and 0.2 < np.mean(dropped == 4) < 0.3
 
 
-def test_pooling_keeps_the_largest_of_2x2_also_at_an_odd_edge(deep):
-  assert deep.notes['pooled'].tolist() == [[6, 8, 9], [16, 18, 19], [21, 23, 24]]
+def test_pooling_keeps_the_largest_of_2x2_and_what_is_left_at_an_odd_edge(deep):
+  assert deep.notes['pooled'].tolist() == [[24, 22, 20], [14, 12, 10], [4, 2, 0]]
 
 
 def test_three_steps_of_deep_are_kerass_three_steps(deep, in_keras):
@@ -226,7 +226,7 @@ def test_three_steps_of_deep_are_kerass_three_steps(deep, in_keras):
 
 def test_the_logits_of_the_test_images_are_kerass(deep, in_keras):
   logits = np.concatenate(deep.notes['logits'])[-10000:]
-  np.testing.assert_allclose(logits, in_keras['logits'], rtol=1e-3, atol=1e-3)
+  np.testing.assert_allclose(logits, in_keras['logits'], rtol=1e-3, atol=1e-3, equal_nan=False)
 
 
 def test_deep_prints_the_tutorials_lines(deep, in_keras):
