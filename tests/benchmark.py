@@ -4,41 +4,35 @@
   python tests/benchmark.py --accuracy  the recipe of mnist_deep.py --fast, trained to its end
   python tests/benchmark.py --tutorial  the tutorial's schedule of 20,000 steps, once to its end
 
-Each prints a Markdown table or two. All that is compared takes turns, round by round, and stands
-as a median and as the median of each round's ratio, because machines get slower and faster.
-PyTorch and JAX take part where they are installed.
+All that is compared takes turns, round by round, and stands as a median and as the median of each
+round's ratio, because machines get slower and faster. PyTorch and JAX need not be installed.
 """
 
 import argparse
-import collections
 import contextlib
 import functools
-import importlib.util
 import json
-import math
 import os
 import pathlib
 import platform
 import re
 import subprocess
 import sys
-import time
 import timeit
 import zlib
+from collections import namedtuple
 
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 import input_data  # noqa: E402
 
 # Adam's rate rises to `rate` for so many steps, then falls to 0; or else it stays. At each of the
 # stops, the last of which is the end, the clock is stopped to measure the test accuracy.
-fields = 'batch_size rate beta2 max_shift rising falling stops evaluates'
-Schedule = collections.namedtuple('Schedule', fields)
-FAST = Schedule(100, 3e-3, 0.95, 1, 150, 600, [500, 550, 600, 650, 700, 750], True)
+Schedule = namedtuple('Schedule', 'batch_size rate beta2 max_shift rising falling stops tests')
+RECIPE = Schedule(100, 3e-3, 0.95, 1, 150, 600, [500, 550, 600, 650, 700, 750], True)
 TUTORIAL = Schedule(50, 1e-4, 0.999, 0, 0, 0, list(range(500, 20001, 500)), True)
 seconds = functools.partial(timeit.timeit, number=1)  # How long a function takes.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
@@ -58,10 +52,6 @@ def initial_values(seed):
   shapes = [5, 5, 1, 32], [5, 5, 32, 64], [7 * 7 * 64, 1024], [1024, 10]
   weights = [0.1 * random.standard_normal(shape).clip(-2, 2) for shape in shapes]
   return [np.float32(v) for W in weights for v in (W, np.full(W.shape[-1], 0.1))]
-
-
-# Each of these builds the deep net and returns two functions: `step(images, labels)` trains it on
-# a batch, and is done when it returns; `logits(images)` is without dropout.
 
 
 def tensorflow_net(schedule, seed, bfloat16=False, dropout=0.5):
@@ -91,11 +81,10 @@ def tensorflow_net(schedule, seed, bfloat16=False, dropout=0.5):
 
 def keras_net(schedule, seed, dropout=0.5):
   """Builds a Keras model, whose step is a `fit` with many batches."""
-  import keras
+  from keras import Input, Sequential, layers, losses, ops, optimizers, utils
 
-  keras.utils.set_random_seed(seed)
-  layers = keras.layers
-  model = keras.Sequential([keras.Input([784]), layers.Reshape([28, 28, 1])])
+  utils.set_random_seed(seed)
+  model = Sequential([Input([784]), layers.Reshape([28, 28, 1])])
   for features in 32, 64:
     model.add(layers.Conv2D(features, 5, padding='same', activation='relu'))
     model.add(layers.MaxPooling2D())
@@ -103,10 +92,10 @@ def keras_net(schedule, seed, dropout=0.5):
   for layer in layers.Flatten(), dense, layers.Dropout(dropout), layers.Dense(10):
     model.add(layer)
   model.set_weights(initial_values(seed))
-  adam = keras.optimizers.Adam(
-    lambda: rate_at(schedule, adam.iterations, keras.ops.minimum), 0.9, schedule.beta2, 1e-8
+  adam = optimizers.Adam(
+    lambda: rate_at(schedule, adam.iterations, ops.minimum), 0.9, schedule.beta2, 1e-8
   )
-  model.compile(adam, keras.losses.CategoricalCrossentropy(from_logits=True))
+  model.compile(adam, losses.CategoricalCrossentropy(from_logits=True))
   fit = functools.partial(model.fit, batch_size=schedule.batch_size, shuffle=False, verbose=0)
   return fit, model.predict_on_batch
 
@@ -153,11 +142,10 @@ def jax_net(schedule, seed, dropout=0.5):
   import jax
   from jax.example_libraries import optimizers, stax
 
-  pool, layers = stax.MaxPool((2, 2), (2, 2)), []
-  for features in 32, 64:
-    layers += [stax.Conv(features, (5, 5), padding='SAME'), stax.Relu, pool]
-  layers += [stax.Flatten, stax.Dense(1024), stax.Relu, stax.Dropout(1 - dropout), stax.Dense(10)]
-  net = stax.serial(*layers)[1]
+  pool = stax.MaxPool((2, 2), (2, 2))
+  convs = [[stax.Conv(n, (5, 5), padding='SAME'), stax.Relu, pool] for n in (32, 64)]
+  dense = [stax.Flatten, stax.Dense(1024), stax.Relu, stax.Dropout(1 - dropout), stax.Dense(10)]
+  _, net = stax.serial(*convs[0], *convs[1], *dense)
   v = initial_values(seed)
   parameters = [v[:2], (), (), v[2:4], (), (), (), v[4:6], (), (), v[6:]]
   start, update, parameters_of = optimizers.adam(schedule.rate, 0.9, schedule.beta2, 1e-8)
@@ -179,38 +167,37 @@ def jax_net(schedule, seed, dropout=0.5):
   return step, None
 
 
-# What must be installed, what builds the peer, how, and whether --accuracy trains it.
+# What builds the peer, how, and whether --accuracy trains it. What builds it returns two functions:
+# `step(images, labels)`, done when it returns, and `logits(images)`, without dropout.
 PEERS = {
-  'mnist_deep.py': ('tensorflow', tensorflow_net, {}, True),
-  'mnist_deep.py --bfloat16': ('tensorflow', tensorflow_net, {'bfloat16': True}, True),
-  'Keras `fit`': ('keras', keras_net, {}, True),
-  'PyTorch, as most write it': ('torch', torch_net, {}, False),
-  'PyTorch, channels-last, fused Adam': ('torch', torch_net, {'tuned': True}, True),
-  'the same, bfloat16 autocast': ('torch', torch_net, {'tuned': True, 'bfloat16': True}, True),
-  'JAX, jit': ('jax', jax_net, {}, False),
+  'mnist_deep.py': (tensorflow_net, {}, True),
+  'mnist_deep.py --bfloat16': (tensorflow_net, {'bfloat16': True}, True),
+  'Keras `fit`': (keras_net, {}, True),
+  'PyTorch, as most write it': (torch_net, {}, False),
+  'PyTorch, channels-last, fused Adam': (torch_net, {'tuned': True}, True),
+  'the same, bfloat16 autocast': (torch_net, {'tuned': True, 'bfloat16': True}, True),
+  'JAX, jit': (jax_net, {}, False),
 }
 OURS = list(PEERS)[:2]
-# With curves, validation and checkpoints. Three rounds tell what they cost.
-WHOLE = [f'all of {peer} --fast' for peer in OURS]
+WHOLE = [f'all of {peer} --fast' for peer in OURS]  # With curves, validation and checkpoints.
 
 
 def run_peer(peer, seed, *schedule):
   """Trains a peer in this process; prints steps, seconds and test accuracy at each stop."""
-  _, build, options, _ = PEERS[peer]
-  schedule = Schedule(*schedule)
+  (build, options, _), schedule = PEERS[peer], Schedule(*schedule)
   step, logits = build(schedule, seed, **options)
   data, _, test = input_data.read_data_sets(ROOT / 'MNIST_data', one_hot=True, seed=seed)
   data.max_shift = schedule.max_shift
   results, took, accuracy = [], 0, None
   for first, stop in zip([0, *schedule.stops], schedule.stops, strict=False):
-    started = time.perf_counter()
+    started = timeit.default_timer()
     batches = (data.next_batch(schedule.batch_size) for _ in range(first, stop))
     if build == keras_net:
       batches = [map(np.concatenate, zip(*batches, strict=True))]
     for images, labels in batches:
       step(images, labels)
-    took += time.perf_counter() - started
-    if schedule.evaluates:
+    took += timeit.default_timer() - started
+    if schedule.tests:
       digits = [np.argmax(logits(images), 1) for images in np.split(test.images, 50)]
       accuracy = np.mean(np.concatenate(digits) == np.argmax(test.labels, 1))
     results.append((stop, took, accuracy))
@@ -219,26 +206,26 @@ def run_peer(peer, seed, *schedule):
 
 def run(*command):
   """Runs a program; returns its lines, if it does not fail, and what was measured of it."""
-  lines, first, training, started = [], math.nan, math.nan, time.perf_counter()
+  lines, first, training, started = [], np.nan, np.nan, timeit.default_timer()
   pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.DEVNULL, 'text': True}
   process = subprocess.Popen([sys.executable, *command], cwd=ROOT, **pipes)
   for line in process.stdout:
     lines.append(line)
     if line.startswith('step 0,'):
-      first = time.perf_counter() - started
+      first = timeit.default_timer() - started
     if match := re.match(r'(\d+) steps in .* ([\d.]+) steps per second', line):
       training = int(match[1]) / float(match[2])
   # A child's memory begins with that of its parent, so TensorFlow is not imported here.
   _, process.returncode, usage = os.wait4(process.pid, 0)
-  total, peak = time.perf_counter() - started, usage.ru_maxrss * 1024 / 1e6
-  return [] if process.returncode else lines, (total, training, first, peak)
+  measured = timeit.default_timer() - started, training, first, usage.ru_maxrss * 1024 / 1e6
+  return [] if process.returncode else lines, measured
 
 
 def take_turns(peers, rounds, schedule):
-  """Returns what `run_peer` prints for each peer, round by round; or the same of a program."""
-  results = {p: [] for p in peers if p in WHOLE or importlib.util.find_spec(PEERS[p][0])}
+  """Returns what `run_peer` prints for each peer, and the same of a program, for three rounds."""
+  results = {peer: [] for peer in peers}
   for seed in range(1, rounds + 1):
-    for peer in [p for p in results if p in PEERS or seed <= 3]:
+    for peer in peers if seed <= 3 else [peer for peer in peers if peer in PEERS]:
       if peer in PEERS:
         lines, _ = run(__file__, '--run', json.dumps([peer, seed, *schedule]))
         result = lines and json.loads(lines[-1])
@@ -247,13 +234,8 @@ def take_turns(peers, rounds, schedule):
         result = lines and [(None, training, float(lines[-1].split()[-1]))]
       results[peer].append(result)
       print(f'round {seed}, {peer}: {result[-1:] or "failed"}', file=sys.stderr, flush=True)
-  # What fails is left out, such as bfloat16 on a processor that does not have it.
+  # What is not installed is left out, and bfloat16 where the processor has none.
   return {peer: found for peer, found in results.items() if all(found)}
-
-
-def ratio(others, base):
-  """Returns the median of the ratios of two series that were measured in turn."""
-  return np.median(np.divide(others, base[: len(others)]))
 
 
 def table(title, header, *rows):
@@ -266,11 +248,10 @@ def table(title, header, *rows):
 def measure_steps(rounds, steps):
   """Prints the tables of speed and memory."""
   median, warm = np.median, min(20, steps)
-  schedule = TUTORIAL._replace(stops=[warm, warm + steps], evaluates=False)
-  results = take_turns(PEERS, rounds, schedule)
+  results = take_turns(PEERS, rounds, TUTORIAL._replace(stops=[warm, warm + steps], tests=False))
   took = {p: [1e3 * (b[1] - a[1]) / steps for a, b in found] for p, found in results.items()}
   base = took[OURS[0]]
-  rows = [(p, f'{median(ms):.1f}', f'{ratio(ms, base):.2f}') for p, ms in took.items()]
+  rows = [(p, f'{median(t):.1f}', f'{median(np.divide(t, base)):.2f}') for p, t in took.items()]
   table('A training step of 50 images', ('program', 'ms', 'times mnist_deep.py'), *rows)
   archives = list((ROOT / 'MNIST_data').glob('*.gz'))
   read = functools.partial(input_data.read_data_sets, ROOT / 'MNIST_data', one_hot=True)
@@ -284,9 +265,10 @@ def measure_steps(rounds, steps):
     softmax, deep = run('mnist_softmax.py')[1], run('mnist_deep.py', '--steps', str(steps))[1]
     measured.append([product, unzip, reading, batch, *softmax, *deep])
   product, unzip, reading, batch, *programs = zip(*measured, strict=True)
-  # The sums and products forwards, and back to the weights and to the input, if that is needed.
-  conv1, conv2 = 2 * 28 * 28 * 25 * 32, 2 * 14 * 14 * 25 * 32 * 64
-  flop = 50 * (2 * conv1 + 3 * conv2 + 3 * 2 * (3136 * 1024 + 1024 * 10))
+  times = median(np.divide(reading, unzip))
+  # Forwards, and back to the weights and to the input, of which the first layer needs none.
+  conv1, conv2, dense = 28 * 28 * 25 * 32, 14 * 14 * 25 * 32 * 64, 3136 * 1024 + 1024 * 10
+  flop = 50 * 2 * (2 * conv1 + 3 * conv2 + 3 * dense)
   peak, rate = 2 * 2048**3 / min(product) / 1e9, flop / median(base) / 1e6
   softmax, softmax_steps, _, softmax_peak, _, _, first, deep_peak = map(median, programs)
   table(
@@ -295,7 +277,7 @@ def measure_steps(rounds, steps):
     ('matrix-product peak in float32', f'{peak:.0f} GFLOP/s'),
     ('mnist_deep.py, a whole step', f'{rate:.0f} GFLOP/s, {rate / peak:.2f} of the peak'),
     ('zlib alone, the four archives', f'{median(unzip):.3f} s'),
-    ('`read_data_sets`', f'{median(reading):.3f} s, {ratio(reading, unzip):.2f} times zlib'),
+    ('`read_data_sets`', f'{median(reading):.3f} s, {times:.2f} times zlib'),
     ('a batch of 50', f'{1e6 * median(batch):.1f} microseconds'),
     ('mnist_softmax.py, its 1000 steps', f'{softmax_steps:.2f} s'),
     ('mnist_softmax.py, all of it', f'{softmax:.1f} s'),
@@ -310,24 +292,23 @@ def measure_training(title, peers, rounds, schedule):
   results, rows = take_turns(peers, rounds, schedule), []
   took = {peer: [run[-1][1] for run in runs] for peer, runs in results.items()}
   for peer, runs in results.items():
-    base = took.get(OURS['bfloat16' in peer])
-    times = f'{ratio(took[peer], base):.2f}' if base else '-'
+    base = took.get(OURS['bfloat16' in peer], [np.nan] * rounds)[: len(runs)]
+    times = f'{np.median(np.divide(took[peer], base)):.2f}'
     last = [run[-1][2] for run in runs]
     accuracy = f'{np.mean(last):.4f} ({min(last):.4f})'
     rows.append([peer, f'{np.median(took[peer]):.1f}', times, accuracy])
     for goal in 0.99, 0.992:
-      passed = [min([s for _, s, a in run if a >= goal], default=math.inf) for run in runs]
+      passed = [min([s for _, s, a in run if a >= goal], default=np.inf) for run in runs]
       reached = f'{sum(a >= goal for a in last)} of {len(last)}'
       rows[-1] += [reached, f'{np.median(passed):.1f}'.replace('inf', 'not reached')]
-  goals = ['99 % in the end', 'first passed', '99.2 % in the end', 'first passed']
-  times = 'times mnist_deep.py'
-  table(title, ['training', 'seconds', times, 'test accuracy (lowest)', *goals], *rows)
-  stops = schedule.stops
+  goals = '99 % in the end', 'first passed', '99.2 % in the end', 'first passed'
+  header = 'training', 'seconds', 'times mnist_deep.py', 'test accuracy (lowest)', *goals
+  table(title, header, *rows)
   print(f"""
-Seconds are those of {stops[-1]} steps, the making of their batches included and the evaluations
-not; "times" compares with mnist_deep.py in the same precision. The accuracy (a mean) and
-"in the end" are of the last step. "first passed" is the median of the seconds until one of the
-evaluations, every {stops[1] - stops[0]} steps from step {stops[0]} on, reached the goal.""")
+Seconds are of {schedule.stops[-1]} steps with the making of their batches, without evaluations;
+"times" compares with mnist_deep.py in the same precision. Accuracy (the mean) and "in the end" are
+of the last step. "first passed" is the median of the seconds until an evaluation reached the goal;
+they come every {np.diff(schedule.stops)[0]} steps from step {schedule.stops[0]} on.""")
 
 
 def main():
@@ -347,7 +328,7 @@ def main():
   print(f'{[*names, platform.machine()][0]}, {CORES} cores, Python', platform.python_version())
   if flags.accuracy:
     peers = [peer for peer, (*_, trained) in PEERS.items() if trained] + WHOLE
-    measure_training(f'The fast recipe, {flags.rounds} rounds', peers, flags.rounds, FAST)
+    measure_training(f'The fast recipe, {flags.rounds} rounds', peers, flags.rounds, RECIPE)
   if flags.tutorial:
     measure_training("The tutorial's schedule, once", OURS, 1, TUTORIAL)
   if not flags.accuracy and not flags.tutorial:
