@@ -11,6 +11,7 @@ The archives are in the IDX format, described at http://yann.lecun.com/exdb/mnis
 
 import collections
 import contextlib
+import copy
 import gzip
 import hashlib
 import http.client
@@ -22,6 +23,8 @@ import secrets
 import ssl
 import struct
 import sys
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -34,14 +37,14 @@ MIRRORS = (
   'https://storage.googleapis.com/cvdf-datasets/mnist/',
   'https://ossci-datasets.s3.amazonaws.com/mnist/',
 )
-DEFAULT_SOURCE_URL = MIRRORS[0]  # Stands for all of them.
+DEFAULT_SOURCE_URL = MIRRORS[0]  # As a source_url, this means all mirrors.
 
 TRAIN_IMAGES = 'train-images-idx3-ubyte.gz'
 TRAIN_LABELS = 'train-labels-idx1-ubyte.gz'
 TEST_IMAGES = 't10k-images-idx3-ubyte.gz'
 TEST_LABELS = 't10k-labels-idx1-ubyte.gz'
 
-# Of the archives as first published, which is what the mirrors have.
+# The digests of the archives as they were first published; the mirrors have the same.
 SHA256 = {
   TRAIN_IMAGES: '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609',
   TRAIN_LABELS: '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c',
@@ -49,7 +52,7 @@ SHA256 = {
   TEST_LABELS: 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6',
 }
 
-STALL_SECONDS = 30  # A server silent for longer is given up.
+STALL_SECONDS = 30  # After this long without a byte, the next server is tried.
 
 # The first four bytes of an IDX file: two zeros, 8 for unsigned bytes, the number of dimensions.
 IMAGES_MAGIC = 2051
@@ -58,47 +61,45 @@ LABELS_MAGIC = 2049
 Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
 
 
-def maybe_download(filename, work_directory, source_url):
+def maybe_download(filename, work_directory, source_url=None):
   """Returns the path of `filename` in `work_directory`, downloading it if it is not there.
 
-  A file that is there is never touched, whatever it holds, and may be unpacked, without '.gz'. A
-  downloaded one appears under its name only when it is whole: from a mirror it must have the
-  published SHA-256, and from elsewhere it must be a complete IDX archive.
+  A file that is there, packed or unpacked (without '.gz'), is never changed. A download gets its
+  name only when it is complete: with the published SHA-256 if it comes from a mirror of MNIST,
+  and as a complete IDX file if it comes from elsewhere.
 
   Args:
     filename: the file's name, such as 'train-images-idx3-ubyte.gz'.
-    work_directory: the folder, which is made if need be.
-    source_url: the address (http, https or file) of the file or of the folder that it is in; or a
-      list of addresses, of which the first that serves it whole is taken.
+    work_directory: the folder, made if it does not exist; it may begin with '~'.
+    source_url: the address (http, https or file) of the file or of its folder, or several
+      addresses, tried in order; None or '' for the mirrors.
 
   Raises:
-    OSError: no address serves the file whole, or the folder cannot be written.
+    OSError: no address serves the complete file, or the folder cannot be written.
     ValueError: `work_directory` is an address.
   """
   if re.match(r'\w{2,}:/', str(work_directory)):
     raise ValueError(f'The data must be in a local folder, and {work_directory} is an address.')
-  path = os.path.join(work_directory, filename)
+  path = os.path.join(os.path.expanduser(work_directory), filename)
   for there in (path, path.removesuffix('.gz')):
-    if os.path.lexists(there):
+    if os.path.lexists(there) and (there == path or not os.path.isdir(there)):
       return there
-  if source_url == DEFAULT_SOURCE_URL:
-    source_url = MIRRORS
   failures = []
   size = None
   partial = f'{path}.{secrets.token_hex(4)}.part'
   try:
-    os.makedirs(work_directory, exist_ok=True)
-    for url in [source_url] if isinstance(source_url, str) else source_url:
-      if not url.endswith(filename):
-        url = f'{url.rstrip("/")}/{filename}'
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    for url in _addresses(source_url):
+      address, mark, query = url.partition('?')
+      if not address.endswith(filename) and filename not in query:
+        url = f'{address.rstrip("/")}/{filename}{mark}{query}'
       try:
         with open(partial, 'w+b') as f:
           size = _download(url, f, filename)
+        os.replace(partial, path)
+        break
       except ValueError as failure:
-        failures.append((url, failure))
-        continue
-      os.replace(partial, path)
-      break
+        failures.append(f'\n  {url}: {failure}')
   except OSError as error:
     reason = f'{error.strerror}; make room there or choose another folder'
     raise OSError(error.errno, reason, path) from error
@@ -106,36 +107,25 @@ def maybe_download(filename, work_directory, source_url):
     if os.path.lexists(partial):
       os.unlink(partial)
   if size is None:
-    raise OSError(_no_address_left(filename, work_directory, failures))
+    raise OSError(
+      f'{filename} could not be downloaded.{"".join(failures)}\nPut {", ".join(SHA256)} into '
+      f'{os.path.abspath(os.path.dirname(path))} yourself, or pass read_data_sets the address of '
+      'a folder that has them: source_url=...'
+    )
   _say('Successfully downloaded', filename, size, 'bytes.')
   return path
 
 
-def _no_address_left(filename, work_directory, failures):
-  """Returns why `filename` was not downloaded, address by address, and what its reader can do."""
-  lines = [f'{filename} could not be downloaded.']
-  lines += [f'  {url}: {failure}' for url, failure in failures]
-  if any(isinstance(failure.args[0], ssl.SSLCertVerificationError) for _, failure in failures):
-    python = f'Python {sys.version_info.major}.{sys.version_info.minor}'
-    lines.append(
-      'This Python cannot verify the server, for which it needs certificates. On macOS, run '
-      f'"/Applications/{python}/Install Certificates.command"; on Debian or Ubuntu, "apt install '
-      'ca-certificates"; elsewhere, "pip install certifi" and set the environment variable '
-      'SSL_CERT_FILE to the path that "python -m certifi" prints.'
-    )
-  lines.append(
-    f'Put {", ".join(SHA256)} into {os.path.abspath(work_directory)} yourself, or pass '
-    'read_data_sets the address of a folder that has them: source_url=...'
-  )
-  return '\n'.join(lines)
+def _addresses(source_url):
+  """Returns a list of the addresses in `source_url`, which may be one, several or none."""
+  urls = [source_url] if isinstance(source_url, str) else list(source_url or ())
+  return list(MIRRORS) if urls in ([], [''], [DEFAULT_SOURCE_URL]) else urls
 
 
 def _download(url, f, filename):
-  """Downloads `url` into the empty file `f`, makes sure that it is whole, and returns its size.
+  """Downloads `url` into the empty file `f`, checks that it is complete, and returns its size.
 
-  Raises:
-    ValueError: the address does not serve the file, or not whole.
-    OSError: `f` cannot be written.
+  A `ValueError` says why the address is of no use, and an `OSError` why `f` cannot be written.
   """
   size = 0
   sha256 = hashlib.sha256()
@@ -145,14 +135,11 @@ def _download(url, f, filename):
       f.write(part)
       sha256.update(part)
       size += len(part)
-      if sys.stderr.isatty():
-        total = f' of {length / 1e6:.1f}' if length else ''
-        rate = size / 1e6 / max(time.monotonic() - started, 1e-3)
-        text = f'{filename}: {size / 1e6:.1f}{total} MB, {rate:.1f} MB/s'
-        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
+      total = f' of {length / 1e6:.1f}' if length else ''
+      rate = size / 1e6 / max(time.monotonic() - started, 1e-3)
+      show_progress(f'{filename}: {size / 1e6:.1f}{total} MB, {rate:.1f} MB/s')
   finally:
-    if sys.stderr.isatty():
-      print('\r\033[K', end='', file=sys.stderr, flush=True)
+    show_progress('')
   f.flush()
   os.fsync(f.fileno())
   if url.startswith(MIRRORS):
@@ -160,16 +147,13 @@ def _download(url, f, filename):
       raise ValueError(f'the {size} bytes that came do not have the published SHA-256')
   elif filename in SHA256:
     f.seek(0)
-    if f.read(2) != b'\x1f\x8b':
-      raise ValueError(f'the {size} bytes that came are not a gzip archive')
-    f.seek(0)
     for _ in _idx_parts(f, IMAGES_MAGIC if 'images' in filename else LABELS_MAGIC):
       pass
   return size
 
 
 def _body(url):
-  """Yields what `url` answers piece by piece, each with the length of the whole, 0 if unknown."""
+  """Yields each piece of the file at `url`, with the length of the file (0 if unknown)."""
   received = 0
   try:
     with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
@@ -181,26 +165,39 @@ def _body(url):
     reason = error.reason if type(error) is urllib.error.URLError else error
     if isinstance(reason, TimeoutError):
       reason = f'nothing came for {STALL_SECONDS} seconds'
+    if isinstance(reason, ssl.SSLCertVerificationError):
+      reason = f'{reason} (what to do is in README.md, under "The data")'
     raise ValueError(reason) from error
   if received < length:
     raise ValueError(f'only {received} of {length} bytes came')
 
 
+class _Reread:
+  """Reads an open file as if its first bytes, `start`, had not been read yet."""
+
+  def __init__(self, start, f):
+    self._start, self._f = start, f
+
+  def read(self, size):
+    part, self._start = self._start[:size], self._start[size:]
+    return part or self._f.read(size)
+
+
 def _idx_parts(f, magic):
   """Yields the dimensions of IDX file `f`, gzipped or not, and then its bytes piece by piece.
 
-  Whatever is wrong with the file is a `ValueError` as soon as the reading comes to it, so nobody
-  need hold more than the file truly has, however much its header promises.
+  A `ValueError` says what is wrong with a damaged file. It may come as late as after the last
+  byte, so a caller must not reserve memory for what the header promises.
   """
-  # No gzip file begins with two zero bytes, and every IDX file does.
-  start = f.read(2)
-  f.seek(-len(start), os.SEEK_CUR)
-  stream = f if start == b'\0\0' else gzip.GzipFile(fileobj=f)
+  start = f.read(4)
+  stream = _Reread(start, f)
+  # Every IDX file begins with two zero bytes, and no gzip file does.
+  if start[:2] != b'\0\0':
+    stream = gzip.GzipFile(fileobj=stream)
   try:
-    found = stream.read(4)
-    if found != struct.pack('>i', magic):
-      number = int.from_bytes(found, 'big')
-      raise ValueError(f'it begins with the magic number {number} instead of {magic}')
+    found = int.from_bytes(stream.read(4), 'big')
+    if found != magic:
+      raise ValueError(f'it begins with the magic number {found} instead of {magic}')
     num_dims = magic % 256
     header = stream.read(4 * num_dims)
     if len(header) < 4 * num_dims:
@@ -208,105 +205,83 @@ def _idx_parts(f, magic):
     dims = struct.unpack(f'>{num_dims}I', header)
     yield dims
     size = left = math.prod(dims)
-    while left:
-      part = stream.read(min(left, 1 << 20))
-      if not part:
-        raise ValueError(f'its header promises {size} bytes and it holds {size - left}')
+    while part := stream.read(min(left, 1 << 20)):
       left -= len(part)
       yield part
-    # Reading on past the data also makes gzip compare its checksum.
+    if left:
+      raise ValueError(f'its header promises {size} bytes and it holds {size - left}')
+    # Reading on past the end also makes gzip compare its checksum.
     if stream.read(1):
       raise ValueError(f'it holds more than the {size} bytes that its header promises')
   except (EOFError, zlib.error, gzip.BadGzipFile) as error:
     raise ValueError(error) from error
 
 
+@contextlib.contextmanager
+def _open_idx(f):
+  """Opens `f` if it is a name. A `ValueError` from reading it gets the name and what to do."""
+  with open(f, 'rb') if isinstance(f, (str, os.PathLike)) else contextlib.nullcontext(f) as f:
+    try:
+      yield f
+    except ValueError as error:
+      raise ValueError(
+        f"{f.name} is damaged: {error}. If it is deleted, the next run downloads MNIST's own file."
+      ) from error
+
+
 def _read_idx(f, magic):
-  """Returns the uint8 array in IDX file `f`, in the shape that its header says."""
-  start = f.tell()
-  try:
+  """Returns the uint8 array in IDX file `f`, a name or an open file."""
+  _say('Extracting', f if isinstance(f, (str, os.PathLike)) else f.name)
+  with _open_idx(f) as f:
     parts = _idx_parts(f, magic)
     dims = next(parts)
-    if math.prod(dims) > 60000 * 28 * 28:
-      # More than MNIST: it gets its memory once a first reading has found it whole.
-      for _ in parts:
-        pass
-      f.seek(start)
-      parts = _idx_parts(f, magic)
-      next(parts)
-    data = bytearray()
-    for part in parts:
-      data += part
-    return np.frombuffer(data, np.uint8).reshape(dims)
-  except ValueError as error:
-    raise _damaged(f, error) from error
-
-
-def _damaged(f, error):
-  """Returns the exception that says what is wrong with file `f`, and what to do about it."""
-  return ValueError(
-    f'{f.name} is damaged: {error}. Delete it, and the next run downloads it again.'
-  )
+    if math.prod(dims) <= 60000 * 28 * 28:
+      data = bytearray()
+      for part in parts:
+        data += part
+      return np.frombuffer(data, np.uint8).reshape(dims)
+    # What is larger than MNIST waits on disk: a damaged or hostile file cannot fill the memory.
+    with tempfile.TemporaryFile() as complete:
+      complete.writelines(parts)
+      complete.seek(0)
+      return np.fromfile(complete, np.uint8).reshape(dims)
 
 
 def extract_images(f):
-  """Reads the images in an IDX file.
+  """Returns the images in IDX file `f`: uint8 [n, rows, columns, 1], 0 for paper, 255 for ink.
 
-  Args:
-    f: the file, open for reading bytes; gzip-compressed or plain.
-
-  Returns:
-    A uint8 array [number of images, rows, columns, 1], 0 for paper and 255 for ink.
-
-  Raises:
-    ValueError: the file is damaged, or is not one of images (magic number 2051).
+  `f` is a file's name, or a file opened for reading bytes; gzipped or plain. A `ValueError` says
+  what is wrong with a file that is damaged or not one of images (magic number 2051).
   """
-  _say('Extracting', f.name)
   return _read_idx(f, IMAGES_MAGIC)[..., np.newaxis]
 
 
 def extract_labels(f, one_hot=False, num_classes=10):
-  """Reads the labels in an IDX file.
+  """Returns the labels in IDX file `f`: uint8 [n], or with `one_hot` float32 [n, num_classes].
 
-  Args:
-    f: the file, open for reading bytes; gzip-compressed or plain.
-    one_hot: whether each label becomes a row of `num_classes` numbers.
-    num_classes: how many classes there are; labels are 0 to `num_classes - 1`.
-
-  Returns:
-    A uint8 array [number of labels], or with `one_hot` float32 [number of labels, num_classes].
-
-  Raises:
-    ValueError: the file is damaged, is not one of labels (magic number 2049), or `one_hot` is set
-      and a label is not below `num_classes`.
+  `f` is a file's name, or a file opened for reading bytes; gzipped or plain. A `ValueError` says
+  what is wrong with a file that is damaged or not one of labels (magic number 2049), and which
+  label is not below `num_classes` if `one_hot` is set.
   """
-  _say('Extracting', f.name)
   labels = _read_idx(f, LABELS_MAGIC)
   return dense_to_one_hot(labels, num_classes) if one_hot else labels
 
 
-def dense_to_one_hot(labels_dense, num_classes):
-  """Turns labels into rows that are 1 at the label's place and 0 elsewhere.
+def dense_to_one_hot(labels_dense, num_classes=10):
+  """Returns float32 [n, num_classes]: each row is 1 at the place of its label and 0 elsewhere.
 
-  Args:
-    labels_dense: whole numbers from 0 to `num_classes - 1`, shape [n].
-    num_classes: the length of a row.
-
-  Returns:
-    A float32 array [n, num_classes].
-
-  Raises:
-    ValueError: a label is outside that range.
+  `labels_dense` is n whole numbers in any shape, such as [n] or [n, 1]. A `ValueError` says which
+  one is not from 0 to `num_classes - 1`.
   """
-  labels_dense = np.asarray(labels_dense)
-  wrong = np.flatnonzero((labels_dense < 0) | (labels_dense >= num_classes))
+  labels = np.ravel(labels_dense)
+  wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
   if wrong.size:
     raise ValueError(
       f'Labels should be between 0 and {num_classes - 1}. '
-      f'Label number {wrong[0]} is {labels_dense[wrong[0]]}.'
+      f'Label number {wrong[0]} is {labels[wrong[0]]}.'
     )
-  one_hot = np.zeros((len(labels_dense), num_classes), np.float32)
-  one_hot[np.arange(len(labels_dense)), labels_dense] = 1
+  one_hot = np.zeros((len(labels), num_classes), np.float32)
+  one_hot[np.arange(len(labels)), labels] = 1
   return one_hot
 
 
@@ -316,148 +291,134 @@ def _to_float(pixels):
 
 
 class DataSet:
-  """Images and their labels, handed out in batches."""
+  """Images and their labels, handed out in batches. Several threads can share it.
+
+  Old scripts read and assign `_images`, `_labels`, `_num_examples`, `_index_in_epoch` and
+  `_epochs_completed`, so these mean what they meant in TensorFlow 1.
+  """
+
+  _lock = threading.RLock()  # One for all data sets: a lock inside each could not be pickled.
 
   def __init__(
-    self,
-    images,
-    labels,
-    fake_data=False,
-    one_hot=False,
-    dtype=np.float32,
-    reshape=True,
-    seed=None,
+    self, images, labels, fake_data=False, one_hot=False, dtype=np.float32, reshape=True, seed=None
   ):
-    """Makes a data set of `images` and `labels`, which stay in the order they have.
+    """Makes a data set of `images` [n, rows, columns, 1], 0 to 255, and `labels` [n] or [n, classes].
 
-    Args:
-      images: array [n, rows, columns, 1] with pixels of 0 to 255.
-      labels: array of n labels, or [n, number of classes].
-      fake_data: whether to ignore both and serve 10,000 made-up examples, for trying out a graph.
-      one_hot: whether the labels of made-up examples are one-hot.
-      dtype: uint8 to leave pixels as they are, float32 to scale them to 0 to 1; a NumPy dtype or
-        a TensorFlow one.
-      reshape: whether to flatten the images to [n, rows * columns].
-      seed: the order of shuffling is that of `numpy.random.RandomState(seed)`.
-
-    Raises:
-      TypeError: `dtype` is neither uint8 nor float32.
-      ValueError: there are not as many labels as images.
+    The other arguments, and the errors, are those of `read_data_sets`. With `fake_data`, there are
+    10,000 made-up examples instead, for trying out a graph.
     """
     numpy_dtype = getattr(dtype, 'as_numpy_dtype', dtype)
     if numpy_dtype is None or np.dtype(numpy_dtype) not in (np.uint8, np.float32):
       raise TypeError(f'Invalid image dtype {dtype!r}, expected uint8 or float32')
-    if fake_data:
-      self._num_examples = 10000
-    else:
+    if not fake_data:
       images, labels = np.asarray(images), np.asarray(labels)
       if len(images) != len(labels):
         raise ValueError(f'There are {len(images)} images and {len(labels)} labels.')
-      self._num_examples = len(images)
       if reshape:
         images = images.reshape(len(images), math.prod(images.shape[1:]))
-    self._images = images
-    self._labels = labels
-    self._fake_data = fake_data
-    self._one_hot = one_hot
+    self._num_examples = 10000 if fake_data else len(images)
     # The pixels stay bytes until somebody asks for all of them: a quarter of the memory, and
     # quicker to gather batches from.
-    self._unscaled = not fake_data and np.dtype(numpy_dtype) == np.float32
-    self._random = np.random.RandomState(seed)
+    self._stored_images = images
+    self._is_unscaled = not fake_data and np.dtype(numpy_dtype) == np.float32
+    self._labels = labels
+    self._fake_data = fake_data
+    self.one_hot = one_hot
+    self._random = None if seed is None else np.random.RandomState(seed)
     self._order = np.arange(self._num_examples)
     self._index_in_epoch = 0
     self._epochs_completed = 0
 
   @property
-  def images(self):
-    """All images, in the order of the file: [n, rows * columns] or [n, rows, columns, 1]."""
-    if self._unscaled:
-      self._images, self._unscaled = _to_float(self._images), False
-    return self._images
+  def _images(self):
+    with self._lock:
+      if self._is_unscaled:
+        self._stored_images, self._is_unscaled = _to_float(self._stored_images), False
+      return self._stored_images
 
-  @property
-  def labels(self):
-    """All labels, in the order of the file: uint8 [n] or float32 [n, number of classes]."""
-    return self._labels
+  @_images.setter
+  def _images(self, images):
+    with self._lock:
+      self._stored_images, self._is_unscaled = images, False
 
-  @property
-  def num_examples(self):
-    """How many images there are."""
-    return self._num_examples
-
-  @property
-  def epochs_completed(self):
-    """How many times the batches have gone through all examples."""
-    return self._epochs_completed
+  images = property(lambda self: self._images, doc='All images, in the order of the file.')
+  labels = property(lambda self: self._labels, doc='All labels, in the order of the file.')
+  num_examples = property(lambda self: self._num_examples, doc='The number of examples.')
+  epochs_completed = property(
+    lambda self: self._epochs_completed, doc='How often the batches went through all examples.'
+  )
 
   def next_batch(self, batch_size, fake_data=False, shuffle=True):
-    """Returns the next `batch_size` examples; a batch that reaches the end goes on from the start.
+    """Returns a pair of arrays: the next `batch_size` images and labels, as copies.
+
+    After the last example, the batch goes on with the first.
 
     Args:
-      batch_size: how many examples, at least 1; more than there are span several epochs.
+      batch_size: how many examples, at least 1; if there are fewer, they come more than once.
       fake_data: whether to return made-up examples instead, as lists.
       shuffle: whether each epoch has a new random order.
-
-    Returns:
-      A pair of images and labels, copies both.
 
     Raises:
       ValueError: `batch_size` is not a whole number of at least 1, or the data set is empty.
     """
-    if (
-      not isinstance(batch_size, numbers.Integral)
-      or isinstance(batch_size, bool)
-      or batch_size < 1
-    ):
+    if not isinstance(batch_size, numbers.Integral) or batch_size is True or batch_size < 1:
       raise ValueError(f'Batch size should be a whole number of at least 1. Got: {batch_size!r}.')
     if fake_data or self._fake_data:
-      fake_label = [1] + [0] * 9 if self._one_hot else 0
+      fake_label = [1] + [0] * 9 if self.one_hot else 0
       return [[1] * 784 for _ in range(batch_size)], [fake_label for _ in range(batch_size)]
-    if not self._num_examples:
-      raise ValueError('There is no batch to take: this data set is empty.')
-    rows = np.empty(batch_size, np.intp)
-    filled = 0
-    if shuffle and self._epochs_completed == 0 and self._index_in_epoch == 0:
-      self._shuffle()
-    while filled < batch_size:
-      if self._index_in_epoch == self._num_examples:
-        self._epochs_completed += 1
-        self._index_in_epoch = 0
-        if shuffle:
-          self._shuffle()
-      part = self._order[self._index_in_epoch : self._index_in_epoch + batch_size - filled]
-      rows[filled : filled + len(part)] = part
-      filled += len(part)
-      self._index_in_epoch += len(part)
-    # take gathers whole rows, in about half the time of indexing.
-    images, labels = self._images.take(rows, axis=0), self._labels.take(rows, axis=0)
-    return _to_float(images) if self._unscaled else images, labels
+    with self._lock:
+      # A script may have assigned more or fewer examples than there were.
+      n = min(self._num_examples, len(self._stored_images), len(self._labels))
+      if not n:
+        raise ValueError('There is no batch to take: this data set is empty.')
+      if len(self._order) != n:
+        self._order = np.arange(n)
+      if shuffle and self._epochs_completed == 0 and self._index_in_epoch == 0:
+        self._shuffle()
+      parts = []
+      left = batch_size
+      while left > 0:
+        if not 0 <= self._index_in_epoch < n:
+          self._epochs_completed += 1
+          self._index_in_epoch = 0
+          if shuffle:
+            self._shuffle()
+        part = self._order[self._index_in_epoch : self._index_in_epoch + left]
+        parts.append(part)
+        self._index_in_epoch += len(part)
+        left -= len(part)
+      # take gathers whole rows, in about half the time of indexing.
+      rows = np.concatenate(parts)
+      images, labels = np.take(self._stored_images, rows, 0), np.take(self._labels, rows, 0)
+      return _to_float(images) if self._is_unscaled else images, labels
 
   def _shuffle(self):
-    """Permutes the current order, as the original did, so that the same seed gives its batches."""
-    permutation = np.arange(self._num_examples)
-    self._random.shuffle(permutation)
+    """Permutes the order as the original did, so that the same seed gives the same batches."""
+    permutation = np.arange(len(self._order))
+    (self._random or np.random).shuffle(permutation)
     self._order = self._order[permutation]
 
+  def __getstate__(self):
+    """Returns what a copy gets; with a generator of its own it goes on with the same batches."""
+    with self._lock:
+      return self.__dict__ | {'_random': copy.deepcopy(self._random)}
 
-def _read_pair(images_name, labels_name, train_dir, one_hot, source_url):
-  """Returns the images and the labels in two files of `train_dir`, which must be as many."""
-  images_path = maybe_download(images_name, train_dir, source_url)
-  labels_path = maybe_download(labels_name, train_dir, source_url)
-  with open(images_path, 'rb') as images_file, open(labels_path, 'rb') as labels_file:
-    counts = []
-    for f, magic in ((images_file, IMAGES_MAGIC), (labels_file, LABELS_MAGIC)):
-      try:
-        counts.append(next(_idx_parts(f, magic))[0])
-      except ValueError as error:
-        raise _damaged(f, error) from error
-      f.seek(0)
-    if counts[0] != counts[1]:
-      raise ValueError(
-        f'{images_path} holds {counts[0]} images and {labels_path} holds {counts[1]} labels, so '
-        'they are not of one data set. Delete the wrong one, and the next run downloads it again.'
-      )
-    return extract_images(images_file), extract_labels(labels_file, one_hot)
+
+def _read_pair(images_name, labels_name, train_dir, one_hot, urls):
+  """Returns the images and the labels in two files of `train_dir`."""
+  images_path = maybe_download(images_name, train_dir, urls)
+  labels_path = maybe_download(labels_name, train_dir, urls)
+  # The headers tell whether the two belong together, before either takes memory.
+  with _open_idx(images_path) as f:
+    num_images = next(_idx_parts(f, IMAGES_MAGIC))[0]
+  with _open_idx(labels_path) as f:
+    num_labels = next(_idx_parts(f, LABELS_MAGIC))[0]
+  if num_images != num_labels:
+    raise ValueError(
+      f'{images_path} holds {num_images} images and {labels_path} holds {num_labels} labels: they '
+      "are of different data sets. If one is deleted, the next run downloads MNIST's own file."
+    )
+  return extract_images(images_path), extract_labels(labels_path, one_hot)
 
 
 def read_data_sets(
@@ -477,31 +438,32 @@ def read_data_sets(
     fake_data: whether to read nothing and serve made-up examples.
     one_hot: whether each label becomes ten numbers, nine of them 0.
     dtype: float32 for pixels of 0 to 1, uint8 for 0 to 255; a NumPy dtype or a TensorFlow one.
-    reshape: whether images are flattened, [n, 784] instead of [n, 28, 28, 1].
+    reshape: whether images are flattened: [n, 784] instead of [n, 28, 28, 1].
     validation_size: how many of the first training examples become the validation set.
-    seed: fixes the order of shuffling.
-    source_url: the address of a folder (http, https or file) that has the four files, or a list
-      of such addresses, instead of the mirrors of MNIST.
+    seed: shuffles with a `numpy.random.RandomState(seed)` of each data set's own. Without it,
+      shuffling takes its numbers from `numpy.random`, and `numpy.random.seed` fixes the order.
+    source_url: the address of a folder (http, https or file) that has the four files, or several
+      such addresses, tried in order; None or '' for the mirrors of MNIST.
 
   Returns:
     A named tuple `Datasets` of three `DataSet`s: train, validation and test.
 
   Raises:
     TypeError: `dtype` is neither uint8 nor float32.
-    ValueError: a file is damaged, there are not as many labels as images, `train_dir` is an
+    ValueError: a file is damaged, the numbers of images and labels differ, `train_dir` is an
       address, or `validation_size` is out of range.
-    OSError: a file can be neither found nor downloaded, or not be written or read.
+    OSError: a file cannot be found, downloaded, written or read.
   """
   if fake_data:
-    fake = [DataSet([], [], True, one_hot, dtype, seed=seed) for _ in Datasets._fields]
-    return Datasets(*fake)
-  train_images, train_labels = _read_pair(
-    TRAIN_IMAGES, TRAIN_LABELS, train_dir, one_hot, source_url
-  )
-  test_images, test_labels = _read_pair(TEST_IMAGES, TEST_LABELS, train_dir, one_hot, source_url)
-  if not 0 <= validation_size <= len(train_images):
+    return Datasets(*[DataSet([], [], True, one_hot, dtype, seed=seed) for _ in range(3)])
+  urls = _addresses(source_url)  # A list, because each of the four files goes through it.
+  train_images, train_labels = _read_pair(TRAIN_IMAGES, TRAIN_LABELS, train_dir, one_hot, urls)
+  test_images, test_labels = _read_pair(TEST_IMAGES, TEST_LABELS, train_dir, one_hot, urls)
+  num_train = len(train_images)
+  if not 0 <= validation_size <= num_train:
     raise ValueError(
-      f'Validation size should be between 0 and {len(train_images)}. Received: {validation_size}.'
+      f'Validation size should be between 0 and {num_train}. Received: {validation_size}. '
+      f'The argument validation_size sets how many of the {num_train} training examples it has.'
     )
   options = {'one_hot': one_hot, 'dtype': dtype, 'reshape': reshape, 'seed': seed}
   return Datasets(
@@ -512,26 +474,26 @@ def read_data_sets(
 
 
 def _say(*words):
-  """Prints; the data can be read even if standard output is closed or does not know a letter."""
+  """Prints, if it can: the data can be read even when standard output is closed or ASCII only."""
   with contextlib.suppress(OSError, ValueError):
     print(*words)
 
 
 def show_progress(text):
-  """Rewrites one line on standard error, if that is a terminal that can."""
-  if sys.stderr and sys.stderr is sys.__stderr__ and os.environ.get('TERM') != 'dumb':
-    with contextlib.suppress(OSError):  # The terminal may have been closed.
-      if sys.stderr.isatty():
-        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
+  """Rewrites one line on standard error with `text`, if that is a terminal which can do so."""
+  shown = sys.stderr and sys.stderr is sys.__stderr__ and os.environ.get('TERM') != 'dumb'
+  with contextlib.suppress(OSError):  # The terminal may have been closed.
+    if shown and sys.stderr.isatty():
+      print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
 
 
 def count_steps(first, last):
-  """Yields the numbers from `first` to `last - 1`, and shows and prints how long they take."""
+  """Yields the numbers from `first` to `last - 1`; shows and prints how long they take."""
   started = time.perf_counter()
   try:
     for i in range(first, last):
       if i % 100 == 0:
-        show_progress('')  # The caller may print here.
+        show_progress('')  # The loop may print something here.
       yield i
       if i % 10 == 9:
         left = (time.perf_counter() - started) / (i + 1 - first) * (last - i - 1)

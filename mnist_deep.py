@@ -39,7 +39,8 @@ def parse_flags():
   add('--log_dir', type=os.path.expanduser, help='folder of curves and checkpoints, to go on from')
   add('--predict', nargs='+', metavar='FILE', help='pictures to recognise instead of training')
   # Pasted into a prompt or a notebook, the program has no command line of its own.
-  command_line = None if '__file__' in globals() else []
+  own = os.path.basename(sys.argv[0]) == os.path.basename(globals().get('__file__', ''))
+  command_line = None if own else []
   if parser.parse_args(command_line).fast:
     parser.set_defaults(steps=750, batch_size=100, learning_rate=3e-3)
   flags = parser.parse_args(command_line)
@@ -327,6 +328,7 @@ def recognise(flags):
   )
   y_conv, keep_prob = deepnn(tf.reshape(image / tf.reduce_max(image), [1, 784]))
   probabilities = tf.nn.softmax(y_conv)
+  tf.train.get_or_create_global_step()  # The net's steps, which restore returns.
   status = 0
   with tf.Session(config=tf.ConfigProto(gpu_options={'allow_growth': True})) as sess:
     if not restore(sess, tf.train.Saver(), flags.log_dir):
@@ -403,7 +405,8 @@ def prepare(pixels):
 
 if __name__ == '__main__':
   try:
-    sys.exit(recognise(FLAGS)) if FLAGS.predict else main(FLAGS)
+    with tf.Graph().as_default():
+      sys.exit(recognise(FLAGS)) if FLAGS.predict else main(FLAGS)
   except OSError as error:  # Of standard output; all others are answered where they arise.
     if PROMPT or error.filename:
       raise

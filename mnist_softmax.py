@@ -29,7 +29,8 @@ def parse_flags():
   add('--seed', type=int, help='makes a run repeatable')
   add('--log_dir', type=os.path.expanduser, help='folder of curves and pictures for TensorBoard')
   # Pasted into a prompt or a notebook, the program has no command line of its own.
-  flags = parser.parse_args(None if '__file__' in globals() else [])
+  own = os.path.basename(sys.argv[0]) == os.path.basename(globals().get('__file__', ''))
+  flags = parser.parse_args(None if own else [])
   limits = dict(steps=(0, 1e9), batch_size=(1, 1e9), learning_rate=(1e-38, 3e38), seed=(0, 2**32))
   for name, (low, high) in limits.items():
     value = getattr(flags, name)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import gzip
+import importlib
 import os
 import pathlib
 import struct
@@ -35,21 +36,25 @@ def write_idx(path, magic, *dims, data=b''):
     f.write(struct.pack(f'>{1 + len(dims)}I', magic, *dims) + data)
 
 
-# What begins with the first test and goes on beside the others, on both cores, so that all take
-# less than three minutes: a name, and a function of a folder of its own. Tests add theirs.
-BACKGROUND = {}
-
 # Two programs at a time have a core each, which is faster than both having both.
 os.environ['TF_NUM_INTRAOP_THREADS'] = '1'
 
-COMMANDS = {
+# What begins with the first test and goes on beside the others, on both cores: commands, in which
+# {} is a folder of their own, and functions of test modules with their arguments.
+BACKGROUND = {
   'deep': 'mnist_deep.py --seed 1 --steps 400 --log_dir {}',
-  'recipe': 'mnist_deep.py --seed 1 --steps 250 --batch_size 100 --learning_rate 1e-3 --decay '
-  '--log_dir {}',
+  'fast': 'mnist_deep.py --seed 1 --fast --steps 250 --log_dir {}',
+  'paste README.md': 'test_readme:pasted README.md',
+  'push': 'test_readme:pushed',
+  'paste mnist_deep.py': 'test_readme:pasted mnist_deep.py',
+  'paste mnist_softmax.py': 'test_readme:pasted mnist_softmax.py',
+  'old texts': 'test_old_texts:typed',
+  'resumed': 'test_log_dir:resumed',
   'seeded': 'mnist_deep.py --seed 3 --steps 20 --log_dir {}',
   'seeded again': 'mnist_deep.py --seed 3 --steps 20 --log_dir {}',
   'softmax 0': 'mnist_softmax.py --seed 0',
   'softmax 1': 'mnist_softmax.py --seed 1 --log_dir {}',
+  'softmax in a copy': 'test_programs:in_a_copy',
   'mnist_softmax.py diverging': 'mnist_softmax.py --steps 1 --learning_rate 1e38',
   'mnist_deep.py diverging': 'mnist_deep.py --steps 5 --learning_rate 1e38',
   'no net': 'mnist_deep.py --log_dir {} --predict seven.png',
@@ -65,26 +70,23 @@ sys.exit(status)
 """
 
 
-def command(text):
-  """Returns a function that runs a command."""
-  return lambda folder: run('-c', MEASURED, *text.format(folder).split())
-
-
-BACKGROUND |= {name: command(text) for name, text in COMMANDS.items()}
+def start(job, folder):
+  """Runs a line of the table, and returns the finished process."""
+  if ':' in job:
+    module, function, *arguments = job.replace(':', ' ').split()
+    done = getattr(importlib.import_module(module), function)(folder, *arguments)
+  else:
+    done = run('-c', MEASURED, *job.format(folder).split())
+  done.folder = folder
+  return done
 
 
 @pytest.fixture(scope='session')
 def runs(tmp_path_factory):
   """Waits for what is done in the background: `runs(name)` is its finished process."""
-
-  def start(job):
-    folder = tmp_path_factory.mktemp('run')
-    done = job(folder)
-    done.folder = folder
-    return done
-
+  jobs = [(name, job, tmp_path_factory.mktemp('run')) for name, job in BACKGROUND.items()]
   with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    futures = {name: pool.submit(start, job) for name, job in BACKGROUND.items()}
+    futures = {name: pool.submit(start, *job) for name, *job in jobs}
     yield lambda name: futures[name].result()
     pool.shutdown(cancel_futures=True)
 

@@ -20,7 +20,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
   def do_GET(self):
     """Answers as the mode says; a proxy's request has a whole address for a path."""
     self.server.requests.append(self.path)
-    mode, _, name = self.path.split('://')[-1].partition('/')[2].rpartition('/')
+    path = self.path.split('://')[-1].partition('?')[0]
+    mode, _, name = path.partition('/')[2].rpartition('/')
     mode = mode or 'good'
     if mode.isdigit():
       return self.send_error(int(mode))

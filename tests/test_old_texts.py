@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import BACKGROUND, ROOT, lines_of, run
+from conftest import ROOT, lines_of, run
 
 REFERENCE = json.loads((ROOT / 'tests' / 'reference.json').read_text())
 
@@ -123,7 +123,10 @@ for dtype in tf.uint8, tf.float32, tf.float64:
 
 # All are typed one after another, in one Python.
 NEW_GRAPH = '\nsess.close()\ntf.reset_default_graph()\n'
-BACKGROUND['old texts'] = lambda _: run('-c', IMPORTS + NEW_GRAPH.join([*TEXTS, DTYPES]))
+
+
+def typed(folder):
+  return run('-c', IMPORTS + NEW_GRAPH.join([*TEXTS, DTYPES]))
 
 
 @pytest.fixture

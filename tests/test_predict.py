@@ -44,7 +44,7 @@ def answers(done):
 
 
 def predict(runs, files, **options):
-  return run('mnist_deep.py', '--log_dir', runs('recipe').folder, '--predict', *files, **options)
+  return run('mnist_deep.py', '--log_dir', runs('fast').folder, '--predict', *files, **options)
 
 
 def test_drawn_digits_are_recognised_as_the_net_recognises_the_originals(
@@ -68,7 +68,7 @@ def test_drawn_digits_are_recognised_as_the_net_recognises_the_originals(
   with tf.Graph().as_default(), tf.Session() as sess:
     x = tf.placeholder(tf.float32, [None, 784])
     y_conv, keep_prob = mnist_deep.deepnn(x)
-    mnist_deep.restore(sess, tf.train.Saver(), runs('recipe').folder)
+    mnist_deep.restore(sess, tf.train.Saver(), runs('fast').folder)
     logits = mnist_deep.run_net(sess, y_conv, x, keep_prob, mnist.test.images[chosen])
   originally_right = np.mean(np.argmax(logits, 1) == labels[chosen])
   assert originally_right > 0.94

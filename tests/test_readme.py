@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from conftest import BACKGROUND, ROOT, lines_of, run
+from conftest import ROOT, lines_of, run
 
 README = (ROOT / 'README.md').read_text()
 BLOCKS = re.findall(r'^```(\w+)\n(.*?)^```$', README, re.DOTALL | re.MULTILINE)
@@ -62,6 +62,7 @@ def paste(text, folder):
 CONSOLE = """
 import code, sys
 sys.argv = ['']
+sys.ps1 = '>>> '
 for text in sys.stdin.read().split('\\f'):
   print('\\f')
   console = code.InteractiveConsole({'__name__': '__main__'})
@@ -93,12 +94,13 @@ class Shown:
     self.text = text
 
 
-BACKGROUND |= {
-  f'paste {name}': lambda _, text=text: Shown(paste(shortened(text), ROOT))
-  for name, text in TEXTS.items()
-}
-# One process is enough for these: each text gets a console of its own.
-BACKGROUND['push'] = lambda _: Shown(push(shortened('\f'.join(TEXTS.values())), ROOT))
+def pasted(folder, name):
+  return Shown(paste(shortened(TEXTS[name]), ROOT))
+
+
+def pushed(folder):
+  # One process is enough for these: each text gets a console of its own.
+  return Shown(push(shortened('\f'.join(TEXTS.values())), ROOT))
 
 
 def shown(runs, way, name):
@@ -206,7 +208,7 @@ RUN_SHORTER = {
   'python mnist_softmax.py': 'softmax 0',
   'python mnist_deep.py': 'deep',
   'python mnist_deep.py --log_dir logs/deep': 'seeded',
-  'python mnist_deep.py --steps 3000 --batch_size 100 --learning_rate 1e-3 --decay': 'recipe',
+  'python mnist_deep.py --steps 3000 --batch_size 100 --learning_rate 1e-3 --decay': 'fast',
   'python tests/benchmark.py': 'benchmark',
 }
 # .ci/run makes an environment and installs requirements.txt in its own way.
