@@ -1,5 +1,6 @@
 """Everything in README.md can be pasted, and both programs as whole files, too."""
 
+import json
 import os
 import pty
 import re
@@ -407,6 +408,48 @@ def test_the_table_says_what_the_conversion_does(tmp_path):
   shell(line, tmp_path)
   assert (tmp_path / 'new.py').read_text().splitlines() == [new for _, new in rows]
   assert len(rows) == 7
+
+
+VERSION_1 = 'import tensorflow.compat.v1 as tf; tf.disable_v2_behavior()\n'
+NET = (
+  VERSION_1
+  + """
+y_ = tf.placeholder('float', [None, 10])
+y = tf.Variable(tf.zeros([1, 10])) + 1
+"""
+)
+PLACEHOLDER = 'tf.placeholder("float")\n'
+LOSS = 'loss = tf.nn.softmax_cross_entropy_with_logits(y, y_)\n'
+# The messages by which the README has old lines found.
+MISTAKES = {
+  "No module named 'tensorflow.examples'": NAMES,
+  "module 'tensorflow' has no attribute 'placeholder'": 'import tensorflow as tf\n' + PLACEHOLDER,
+  'tf.placeholder() is not compatible with eager execution': VERSION_1.partition(';')[0]
+  + f'\n{PLACEHOLDER}',
+  'No gradients provided for any variable': NET
+  + LOSS
+  + 'tf.train.GradientDescentOptimizer(0.5).minimize(loss)',
+  'Attempting to use uninitialized value': NET + 'tf.Session().run(y)',
+  "Missing parentheses in call to 'print'": 'print accuracy',
+  "has no attribute 'contrib'": VERSION_1 + 'tf.contrib.learn',
+  'is not available with Keras 3': VERSION_1 + 'tf.layers.dense(tf.zeros([1, 2]), 3)',
+  "No module named 'mnist'": 'import input_data, mnist',
+}
+SHOW_MISTAKES = """
+import json, sys
+for text in json.loads(sys.stdin.read()):
+  try:
+    exec(text, {})
+  except BaseException as error:
+    print(json.dumps(str(error)))
+"""
+
+
+def test_old_lines_meet_the_messages_that_the_readme_explains():
+  done = run('-c', SHOW_MISTAKES, input=json.dumps(list(MISTAKES.values())))
+  for known, line in zip(MISTAKES, lines_of(done), strict=True):
+    assert known in json.loads(line)
+    assert re.search(rf'^\| `[^|]*{re.escape(known)}', README, re.MULTILINE), known
 
 
 @pytest.mark.skipif(not shutil.which('tensorboard'), reason='TensorBoard is not installed')
