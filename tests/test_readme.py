@@ -42,11 +42,15 @@ def shortened(text):
 PYTHON_PROMPT = os.environ.get('PASTE_PYTHON', sys.executable)
 
 
+# The first terminal that a new session opens is the one whose Ctrl-C reaches it.
+OPEN = 'import os, sys; os.open(os.ttyname(0), os.O_RDWR); os.execv(sys.argv[1], sys.argv[1:])'
+
+
 def terminal(folder, **environment):
   """Starts Python on a terminal; returns its process and our end of the terminal."""
   master, slave = pty.openpty()
   process = subprocess.Popen(
-    [PYTHON_PROMPT, '-i'],
+    [PYTHON_PROMPT, '-c', OPEN, PYTHON_PROMPT, '-i'],
     cwd=folder,
     env=os.environ | {'COLUMNS': '200'} | environment,
     stdin=slave,
