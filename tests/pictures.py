@@ -44,11 +44,8 @@ def main():
   PICTURES.mkdir(exist_ok=True)
   for name, command in PROGRAMS.items():
     subprocess.run([sys.executable, *command.split(), logs / name], cwd=ROOT, check=True)
-  weights = np.int32([last_image(logs / 'softmax', f'weights/image/{i}') for i in range(10)])
-  red, blue = weights[..., 0], weights[..., 2]
-  weights = np.stack([255 - blue, 255 - blue - red, 255 - red], axis=-1)  # White instead of black.
-  write('weights.png', enlarged(np.vstack([np.hstack(weights[:5]), np.hstack(weights[5:])]), 4))
-  write('mistakes.png', enlarged(last_image(logs / 'deep', 'mistakes/image.*'), 2))
+  write('weights.png', weights(logs / 'softmax'))
+  write('mistakes.png', mistakes(logs / 'deep'))
   write('seven.png', photograph())
   if shutil.which('chromium') and shutil.which('tensorboard'):
     screenshots(logs)
@@ -62,7 +59,23 @@ def last_image(folder, tag):
       for value in event.summary.value:
         if re.search(f'{tag}$', value.tag):
           found = value.image.encoded_image_string
-  return tf.io.decode_png(found).numpy()
+  return decoded(found)
+
+
+def decoded(png):
+  return tf.io.decode_png(png).numpy()
+
+
+def weights(folder):
+  """Returns the weights of the ten digits, blue for and red against, on white instead of black."""
+  images = np.int32([last_image(folder, f'weights/image/{i}') for i in range(10)])
+  red, blue = images[..., 0], images[..., 2]
+  images = np.stack([255 - blue, 255 - blue - red, 255 - red], axis=-1)
+  return enlarged(np.vstack([np.hstack(images[:5]), np.hstack(images[5:])]), 4)
+
+
+def mistakes(folder):
+  return enlarged(last_image(folder, 'mistakes/image.*'), 2)
 
 
 def enlarged(image, times):
@@ -99,7 +112,7 @@ def screenshots(logs):
             stderr=subprocess.DEVNULL,
             check=True,
           )
-        pixels = tf.io.decode_png(pathlib.Path(file).read_bytes(), channels=3).numpy()
+        pixels = decoded(pathlib.Path(file).read_bytes())
       write(name, pixels[top:bottom, left:right])
   finally:
     board.kill()

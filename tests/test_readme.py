@@ -302,6 +302,20 @@ def test_the_pictures_are_few_and_small():
     assert picture.read_bytes().startswith(b'\x89PNG') and picture.stat().st_size <= 100_000
 
 
+def test_the_pictures_are_what_their_command_makes(runs):
+  import pictures
+
+  shown = {path.stem: pictures.decoded(path.read_bytes()) for path in pictures.PICTURES.iterdir()}
+  assert np.array_equal(shown['seven'], np.uint8(pictures.photograph()))
+  # Another seed gives slightly other weights.
+  weights = pictures.weights(runs('softmax 1').folder)
+  assert np.corrcoef(shown['weights'].ravel(), weights.ravel())[0, 1] > 0.9
+  # The first row and column of the mistakes are the means of the digits, the same in all runs.
+  mistakes = pictures.mistakes(runs('deep').folder)
+  assert np.array_equal(shown['mistakes'][:56], mistakes[:56])
+  assert np.array_equal(shown['mistakes'][:, :56], mistakes[:, :56])
+
+
 def test_the_flags_in_the_readme_are_those_of_the_programs():
   table = README[README.index('| flag |') :].partition('\n\n')[0]
   for program, column in (('mnist_softmax.py', 3), ('mnist_deep.py', 4)):
