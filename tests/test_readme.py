@@ -252,8 +252,9 @@ def test_the_terminal_shows_the_same(runs):
 
 @pytest.mark.parametrize('way', ['paste', 'push'])
 def test_standard_error_has_only_the_lines_that_the_readme_shows(runs, way):
-  text = runs('push').errors.split('\f')[1]
-  if way == 'paste':
+  if way == 'push':
+    text = runs('push').errors.split('\f')[1]
+  else:
     logged = '^(?:WARNING|Instructions|[IWEF]0000).*'
     text = '\n'.join(re.findall(logged, shown(runs, way, 'README.md'), re.MULTILINE))
   (known,) = [text for kind, text in BLOCKS if kind == 'text' and 'absl' in text]
