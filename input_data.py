@@ -15,6 +15,7 @@ import copy
 import gzip
 import hashlib
 import http.client
+import io
 import math
 import numbers
 import os
@@ -66,17 +67,9 @@ def maybe_download(filename, work_directory, source_url=None):
 
   A file that is there, packed or unpacked (without '.gz'), is never changed. A download gets its
   name only when it is complete: with the published SHA-256 if it comes from a mirror of MNIST,
-  and as a complete IDX file if it comes from elsewhere.
-
-  Args:
-    filename: the file's name, such as 'train-images-idx3-ubyte.gz'.
-    work_directory: the folder, made if it does not exist; it may begin with '~'.
-    source_url: the address (http, https or file) of the file or of its folder, or several
-      addresses, tried in order; None or '' for the mirrors.
-
-  Raises:
-    OSError: no address serves the complete file, or the folder cannot be written.
-    ValueError: `work_directory` is an address.
+  and as a complete IDX file if it comes from elsewhere. `source_url` is as in `read_data_sets`,
+  or the address of the file itself. An `OSError` says why each address failed, or that the folder
+  cannot be written, and a `ValueError` that it is an address.
   """
   if re.match(r'\w{2,}:/', str(work_directory)):
     raise ValueError(f'The data must be in a local folder, and {work_directory} is an address.')
@@ -123,10 +116,7 @@ def _addresses(source_url):
 
 
 def _download(url, f, filename):
-  """Downloads `url` into the empty file `f`, checks that it is complete, and returns its size.
-
-  A `ValueError` says why the address is of no use, and an `OSError` why `f` cannot be written.
-  """
+  """Downloads `url` into the empty file `f`, and returns its size if it is complete."""
   size = 0
   sha256 = hashlib.sha256()
   started = time.monotonic()
@@ -172,28 +162,16 @@ def _body(url):
     raise ValueError(f'only {received} of {length} bytes came')
 
 
-class _Reread:
-  """Reads an open file as if its first bytes, `start`, had not been read yet."""
-
-  def __init__(self, start, f):
-    self._start, self._f = start, f
-
-  def read(self, size):
-    part, self._start = self._start[:size], self._start[size:]
-    return part or self._f.read(size)
-
-
 def _idx_parts(f, magic):
   """Yields the dimensions of IDX file `f`, gzipped or not, and then its bytes piece by piece.
 
   A `ValueError` says what is wrong with a damaged file. It may come as late as after the last
   byte, so a caller must not reserve memory for what the header promises.
   """
-  start = f.read(4)
-  stream = _Reread(start, f)
+  if not hasattr(f, 'peek'):  # It is in memory, has no buffer, or is not a file of Python's.
+    f = io.BufferedReader(io.BytesIO(f.read()))
   # Every IDX file begins with two zero bytes, and no gzip file does.
-  if start[:2] != b'\0\0':
-    stream = gzip.GzipFile(fileobj=stream)
+  stream = f if f.peek(2)[:2] == b'\0\0' else gzip.GzipFile(fileobj=f)
   try:
     found = int.from_bytes(stream.read(4), 'big')
     if found != magic:
@@ -217,34 +195,28 @@ def _idx_parts(f, magic):
     raise ValueError(error) from error
 
 
-@contextlib.contextmanager
-def _open_idx(f):
-  """Opens `f` if it is a name. A `ValueError` from reading it gets the name and what to do."""
-  with open(f, 'rb') if isinstance(f, (str, os.PathLike)) else contextlib.nullcontext(f) as f:
+def _read_idx(f, magic):
+  """Returns the uint8 array in IDX file `f`, a name or an open file."""
+  is_name = isinstance(f, (str, os.PathLike))
+  _say('Extracting', f if is_name else f.name)
+  with open(f, 'rb') if is_name else contextlib.nullcontext(f) as f:
     try:
-      yield f
+      parts = _idx_parts(f, magic)
+      dims = next(parts)
+      if math.prod(dims) <= 60000 * 28 * 28:
+        data = bytearray()
+        for part in parts:
+          data += part
+        return np.frombuffer(data, np.uint8).reshape(dims)
+      # More than MNIST waits on disk: a damaged or hostile file cannot fill the memory.
+      with tempfile.TemporaryFile() as complete:
+        complete.writelines(parts)
+        complete.seek(0)
+        return np.fromfile(complete, np.uint8).reshape(dims)
     except ValueError as error:
       raise ValueError(
         f"{f.name} is damaged: {error}. If it is deleted, the next run downloads MNIST's own file."
       ) from error
-
-
-def _read_idx(f, magic):
-  """Returns the uint8 array in IDX file `f`, a name or an open file."""
-  _say('Extracting', f if isinstance(f, (str, os.PathLike)) else f.name)
-  with _open_idx(f) as f:
-    parts = _idx_parts(f, magic)
-    dims = next(parts)
-    if math.prod(dims) <= 60000 * 28 * 28:
-      data = bytearray()
-      for part in parts:
-        data += part
-      return np.frombuffer(data, np.uint8).reshape(dims)
-    # What is larger than MNIST waits on disk: a damaged or hostile file cannot fill the memory.
-    with tempfile.TemporaryFile() as complete:
-      complete.writelines(parts)
-      complete.seek(0)
-      return np.fromfile(complete, np.uint8).reshape(dims)
 
 
 def extract_images(f):
@@ -290,8 +262,16 @@ def _to_float(pixels):
   return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
+def _shift(images, most, random):
+  """Shifts each image [n, 784] by up to `most` pixels up or down, and as many left or right."""
+  padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (most, most), (most, most)))
+  windows = np.lib.stride_tricks.sliding_window_view(padded, (28, 28), axis=(1, 2))
+  rows, columns = random.randint(2 * most + 1, size=(2, len(images)))
+  return windows[np.arange(len(images)), rows, columns].reshape(images.shape)
+
+
 class DataSet:
-  """Images and their labels, handed out in batches. Several threads can share it.
+  """Images and their labels, handed out in batches, to several threads if need be.
 
   Old scripts read and assign `_images`, `_labels`, `_num_examples`, `_index_in_epoch` and
   `_epochs_completed`, so these mean what they meant in TensorFlow 1.
@@ -302,7 +282,7 @@ class DataSet:
   def __init__(
     self, images, labels, fake_data=False, one_hot=False, dtype=np.float32, reshape=True, seed=None
   ):
-    """Makes a data set of `images` [n, rows, columns, 1], 0 to 255, and `labels` [n] or [n, classes].
+    """Makes a data set of images [n, rows, columns, 1], 0 to 255, and labels [n] or [n, classes].
 
     The other arguments, and the errors, are those of `read_data_sets`. With `fake_data`, there are
     10,000 made-up examples instead, for trying out a graph.
@@ -328,6 +308,7 @@ class DataSet:
     self._order = np.arange(self._num_examples)
     self._index_in_epoch = 0
     self._epochs_completed = 0
+    self.max_shift = 0  # By how many pixels, at most, the images of a batch are shifted at random.
 
   @property
   def _images(self):
@@ -390,6 +371,8 @@ class DataSet:
       # take gathers whole rows, in about half the time of indexing.
       rows = np.concatenate(parts)
       images, labels = np.take(self._stored_images, rows, 0), np.take(self._labels, rows, 0)
+      if self.max_shift:
+        images = _shift(images, self.max_shift, self._random or np.random)
       return _to_float(images) if self._is_unscaled else images, labels
 
   def _shuffle(self):
@@ -408,17 +391,13 @@ def _read_pair(images_name, labels_name, train_dir, one_hot, urls):
   """Returns the images and the labels in two files of `train_dir`."""
   images_path = maybe_download(images_name, train_dir, urls)
   labels_path = maybe_download(labels_name, train_dir, urls)
-  # The headers tell whether the two belong together, before either takes memory.
-  with _open_idx(images_path) as f:
-    num_images = next(_idx_parts(f, IMAGES_MAGIC))[0]
-  with _open_idx(labels_path) as f:
-    num_labels = next(_idx_parts(f, LABELS_MAGIC))[0]
-  if num_images != num_labels:
+  images, labels = extract_images(images_path), extract_labels(labels_path, one_hot)
+  if len(images) != len(labels):
     raise ValueError(
-      f'{images_path} holds {num_images} images and {labels_path} holds {num_labels} labels: they '
-      "are of different data sets. If one is deleted, the next run downloads MNIST's own file."
+      f'{images_path} holds {len(images)} images and {labels_path} holds {len(labels)} labels: '
+      "the data sets differ. If one is deleted, the next run downloads MNIST's own file."
     )
-  return extract_images(images_path), extract_labels(labels_path, one_hot)
+  return images, labels
 
 
 def read_data_sets(
@@ -440,8 +419,7 @@ def read_data_sets(
     dtype: float32 for pixels of 0 to 1, uint8 for 0 to 255; a NumPy dtype or a TensorFlow one.
     reshape: whether images are flattened: [n, 784] instead of [n, 28, 28, 1].
     validation_size: how many of the first training examples become the validation set.
-    seed: shuffles with a `numpy.random.RandomState(seed)` of each data set's own. Without it,
-      shuffling takes its numbers from `numpy.random`, and `numpy.random.seed` fixes the order.
+    seed: for shuffling by `numpy.random.RandomState(seed)`, or None for `numpy.random` itself.
     source_url: the address of a folder (http, https or file) that has the four files, or several
       such addresses, tried in order; None or '' for the mirrors of MNIST.
 
@@ -459,11 +437,10 @@ def read_data_sets(
   urls = _addresses(source_url)  # A list, because each of the four files goes through it.
   train_images, train_labels = _read_pair(TRAIN_IMAGES, TRAIN_LABELS, train_dir, one_hot, urls)
   test_images, test_labels = _read_pair(TEST_IMAGES, TEST_LABELS, train_dir, one_hot, urls)
-  num_train = len(train_images)
-  if not 0 <= validation_size <= num_train:
+  if not 0 <= validation_size <= len(train_images):
     raise ValueError(
-      f'Validation size should be between 0 and {num_train}. Received: {validation_size}. '
-      f'The argument validation_size sets how many of the {num_train} training examples it has.'
+      f'Validation size should be between 0 and {len(train_images)}. Received: {validation_size}. '
+      f'Pass the argument validation_size: there are {len(train_images)} training examples.'
     )
   options = {'one_hot': one_hot, 'dtype': dtype, 'reshape': reshape, 'seed': seed}
   return Datasets(
@@ -502,3 +479,95 @@ def count_steps(first, last):
     show_progress('')
   steps, seconds = max(last - first, 0), time.perf_counter() - started
   print(f'{steps} steps in {seconds:.1f} seconds, {steps / seconds:.1f} steps per second')
+
+
+def extract_digit(pixels):
+  """Makes one of MNIST's images of a picture of a digit, dark on light or light on dark.
+
+  Args:
+    pixels: uint8 [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha.
+
+  Returns:
+    float32 [784]: 28x28 pixels from 0 for paper to 1 for ink. The digit fits into 20x20 of them,
+    with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist/ describes.
+
+  Raises:
+    ValueError: the picture is blank, holds several digits side by side, or is no such array.
+  """
+  pixels = np.asarray(pixels)
+  if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not 0 < pixels[:1, :1].size < 5:
+    raise ValueError(f'pass uint8 [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
+  # Averaged down to 160x160, strip by strip to save memory, a picture still shows its digit.
+  step = math.ceil(max(pixels.shape[:2]) / 160)
+  small = pixels.reshape(*pixels.shape[:2], -1)
+  for _ in range(2):
+    strips = (np.ascontiguousarray(small[i : i + step]) for i in range(0, len(small), step))
+    small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
+  grey = small[..., :3] @ [0.299, 0.587, 0.114] if small.shape[2] > 2 else small[..., 0]
+  alpha = small[..., -1] / 255  # Through it shows more of the rest; or if that is ink, paper.
+  if small.shape[2] in (2, 4) and np.any(alpha):
+    opaque = np.average(grey, weights=alpha)
+    paper = opaque if np.mean(alpha) > 0.5 else 255 * (opaque < 128)
+    grey = alpha * grey + (1 - alpha) * paper
+  # Ink is rarer than paper, and so differs more from the average around it.
+  side = max(grey.shape)
+  window = side * 2 // 5 | 1  # Wider than a stroke.
+  wide = np.pad(grey, side // 2, mode='edge')
+  grey = grey if np.sum((wide - _slide(np.mean, wide, window)) ** 3) < 0 else 255 - grey
+  # Paper is what remains when everything dark and narrow is filled: a morphological closing.
+  paper = np.maximum(_slide(np.min, _slide(np.max, grey, window), window), 1)
+  ink = 1 - grey / paper
+  # Light that falls off looks like a surface of second degree; noise is less in 3x3 pixels.
+  rows, columns = np.indices(grey.shape).reshape(2, -1) / side
+  terms = np.polynomial.polynomial.polyvander2d(rows, columns, [2, 2])
+  light = terms @ np.linalg.lstsq(terms.T @ terms, terms.T @ grey.ravel(), rcond=None)[0]
+  darker = np.minimum(ink, (light.reshape(grey.shape) - grey) / paper)
+  noise = np.quantile(np.abs(grey - _slide(np.mean, grey, 3)) / paper, 0.25) / 0.3
+  if np.max(_slide(np.mean, darker, 3)) < np.clip(3 * noise, 0.1, 0.4):
+    raise ValueError('blank')
+  # Connected parts get the number of one of their pixels: the greatest spreads, and in leaps.
+  mask = ink > 0.4 * np.max(ink)  # The lines of the paper are fainter.
+  labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
+  while not np.array_equal(labels, before):
+    before, labels = labels, mask * _slide(np.max, labels, 3)
+    labels = mask * labels.ravel()[labels - 1]
+  # Specks are small parts; what lies along an edge is a desk, and counts if there is little else.
+  mass = np.bincount(labels.ravel(), (mask * ink).ravel())
+  rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+  mass[np.bincount(rim, minlength=len(mass)) > side / 2] /= 400
+  parts = np.flatnonzero(mass > np.max(mass) / 8)
+  ink = ink * _slide(np.max, np.isin(labels, parts), side // 64 + 3 | 1)  # With soft edges.
+  rows, columns = np.nonzero(ink > 0.2 * np.max(ink))
+  spots = (np.nonzero(labels == part) for part in parts)
+  spans = sorted((min(at), max(at)) for tall, at in spots if np.ptp(tall) > np.ptp(rows) / 2)
+  if any(left[1] < right[0] for left, right in zip(spans, spans[1:], strict=False)):
+    raise ValueError('several digits side by side')
+  size = max(np.ptp(rows), np.ptp(columns)) + 1
+  if step > 1 and size < 40:  # Small in a large picture, it is looked at from nearer.
+    top, left = (max(min(at) - size // 2, 0) * step for at in (rows, columns))
+    return extract_digit(pixels[top : top + 2 * size * step, left : left + 2 * size * step])
+  scale = 20 / size
+  for _ in range(2):  # Scale and centre it, in the rows and then in the columns.
+    at = np.arange(len(ink)) + 0.5
+    centre = np.floor(scale * np.average(at, weights=np.sum(ink, 1))) + 0.5
+    away = np.abs((np.arange(28)[:, np.newaxis] - 14 + centre) / scale - at)
+    ink = (np.maximum(1 - away * min(scale, 1), 0) @ ink).T
+  return np.float32(ink / np.max(ink)).ravel()
+
+
+def _slide(function, image, size):
+  """Applies `function`, such as np.max, to the size x size pixels around each pixel."""
+  for _ in range(2):
+    padded = np.pad(image, ((size // 2, size // 2), (0, 0)), mode='edge')
+    image = function(np.lib.stride_tricks.sliding_window_view(padded, size, 0), -1).T
+  return image
+
+
+def upright(pixels, content):
+  """Turns the pixels of a JPEG file as its EXIF orientation (CIPA DC-008) says."""
+  # Tag 274, type 3 (short), one value, in either order of bytes.
+  entry = rb'\xff\xd8.*?Exif\0\0.{8,999}?(?:\1\x12\0\3\0\0\0\1\0|\x12\1\3\0\1\0\0\0)([\2-\x08])'
+  found = re.match(entry, content[: 1 << 16], re.DOTALL)
+  value = found[1][0] if found else 1
+  pixels = pixels.swapaxes(0, 1) if value > 4 else pixels
+  return pixels[:: -1 if value in (3, 4, 7, 8) else 1, :: -1 if value in (2, 3, 6, 7) else 1]

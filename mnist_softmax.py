@@ -89,8 +89,8 @@ def training_steps(sess, flags, mnist, metrics, curves):
 
   The loop leaves the values of `metrics`, the loss and the accuracy, in `curves[number]`.
   """
-  if {data.images.shape[1] for data in mnist[1:]} != {784} or not mnist.train.num_examples:
-    raise STOP(f'{flags.data_dir} must hold images of 28x28, more than 5,000 of them to train.')
+  if {d.images.shape[1:] for d in mnist[1:]} != {(784,)} or not all(d.num_examples for d in mnist):
+    raise STOP(f'{flags.data_dir} must hold images of 28x28: over 5,000 to train, some to test.')
   validation = {'x:0': mnist.validation.images, 'y_:0': mnist.validation.labels}
   # The ten weight images: blue speaks for a digit, and red against it.
   W = tf.transpose(tf.reshape(tf.trainable_variables()[0], [28, 28, 10]), [2, 0, 1])

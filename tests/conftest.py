@@ -57,6 +57,7 @@ BACKGROUND = {
   'softmax in a copy': 'test_programs:in_a_copy',
   'mnist_softmax.py diverging': 'mnist_softmax.py --steps 1 --learning_rate 1e38',
   'mnist_deep.py diverging': 'mnist_deep.py --steps 5 --learning_rate 1e38',
+  'no folder': 'mnist_deep.py --steps 20 --seed 3',
   'no net': 'mnist_deep.py --log_dir {} --predict seven.png',
   'benchmark': 'tests/benchmark.py --rounds 1 --steps 2',
 }
@@ -82,12 +83,20 @@ def start(job, folder):
 
 
 @pytest.fixture(scope='session')
-def runs(tmp_path_factory):
+def runs(request, tmp_path_factory):
   """Waits for what is done in the background: `runs(name)` is its finished process."""
-  jobs = [(name, job, tmp_path_factory.mktemp('run')) for name, job in BACKGROUND.items()]
+  futures = {}
   with concurrent.futures.ThreadPoolExecutor(2) as pool:
-    futures = {name: pool.submit(start, *job) for name, *job in jobs}
-    yield lambda name: futures[name].result()
+
+    def submit(name):
+      if name not in futures:
+        futures[name] = pool.submit(start, BACKGROUND[name], tmp_path_factory.mktemp('run'))
+      return futures[name]
+
+    if len(request.session.items) > 100:  # A part of the tests starts only what it needs.
+      for name in BACKGROUND:
+        submit(name)
+    yield lambda name: submit(name).result()
     pool.shutdown(cancel_futures=True)
 
 

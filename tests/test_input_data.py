@@ -163,7 +163,7 @@ def test_properties_are_read_only(mnist, name):
     setattr(mnist.train, name, 0)
 
 
-@pytest.mark.parametrize('size', [0, -1, 2.0, 0.5, np.float32(5), None, '5'])
+@pytest.mark.parametrize('size', [0, -1, 2.0, 0.5, True, np.float32(5), None, '5'])
 def test_a_batch_size_that_is_none_is_refused(size):
   data_set = small_set(5)
   with pytest.raises(ValueError, match='at least 1'):

@@ -311,13 +311,14 @@ def test_images_of_another_size(tmp_path):
   assert mnist.train.next_batch(7)[0].shape == (7, 32, 20, 1)
 
 
-def test_an_empty_data_set_has_empty_batches_as_in_the_original(tmp_path):
+def test_an_empty_data_set_is_served_and_has_no_batch(tmp_path):
   write_data_set(tmp_path, 60, 0, 28, 28)
   mnist = input_data.read_data_sets(tmp_path, validation_size=0, one_hot=True)
   for empty in (mnist.test, mnist.validation):
     assert empty.num_examples == 0 and empty.images.shape == (0, 784)
-    images, got = empty.next_batch(3)
-    assert images.shape == (0, 784) and got.shape == (0, 10) and empty.epochs_completed == 1
+    assert empty.labels.shape == (0, 10)
+    with pytest.raises(ValueError, match='empty'):
+      empty.next_batch(3)
 
 
 def test_fewer_training_examples_than_validation_asks_for(tmp_path):

@@ -1,0 +1,253 @@
+"""Makes photographs of handwriting: test digits of MNIST as ink on paper, in good and bad light.
+
+As a program, it draws some of each kind on a sheet, each beside the 28x28 pixels that
+`input_data.extract_digit` finds in it: python tests/photographs.py SHEET.png
+"""
+
+import contextlib
+import pathlib
+import struct
+import sys
+import zlib
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import input_data  # noqa: E402
+
+# A picture is made from one thing after the other: where there is ink (0 to 1 in each pixel), how
+# much light falls there, and the colours of ink and paper (red, green and blue, 0 to 1).
+WHITE, BLACK = np.array([0.95, 0.94, 0.92]), np.array([0.12, 0.12, 0.14])
+
+
+def enlarge(digit, rows, columns):
+  """Draws an image [28, 28] larger, by cubic interpolation (Catmull and Rom)."""
+  for n in (rows, columns):
+    away = np.abs((np.arange(n)[:, None] + 0.5) * 28 / n - 0.5 - np.arange(28))
+    near = 1.5 * away**3 - 2.5 * away**2 + 1
+    far = -0.5 * away**3 + 2.5 * away**2 - 4 * away + 2
+    weights = np.where(away < 1, near, np.where(away < 2, far, 0))
+    digit = (weights / np.sum(weights, 1, keepdims=True) @ digit).T
+  return np.clip(digit, 0, 1).astype(np.float32)
+
+
+def places(shape):
+  """Returns the rows [n, 1] and columns [1, m] of the pixels, 1 for the longer side."""
+  return [axis.astype(np.float32) / max(shape) for axis in np.ogrid[: shape[0], : shape[1]]]
+
+
+def across(shape, random):
+  """Returns numbers from 0 to 1 that grow across the picture, in any direction."""
+  rows, columns = places(shape)
+  angle = random.uniform(0, 2 * np.pi)
+  slope = np.cos(angle) * rows + np.sin(angle) * columns
+  return (slope - np.min(slope)) / max(np.max(slope) - np.min(slope), 1e-6)
+
+
+def falling(least, most):
+  """Light that falls off evenly to 1 - `least` or up to 1 - `most` of what it is."""
+
+  def make(shape, random):
+    return 1 - random.uniform(least, most) * across(shape, random)
+
+  return make
+
+
+def vignette(shape, random):
+  """Light that falls off to the corners, as in a cheap lens."""
+  rows, columns = places(shape)
+  squares = (rows - np.max(rows) / 2) ** 2 + (columns - np.max(columns) / 2) ** 2
+  return 1 - random.uniform(0.3, 0.5) * squares / max(np.max(squares), 1e-6)
+
+
+def shadow(shape, random):
+  """The soft shadow of a hand or a telephone, from one side to somewhere in the picture."""
+  edge, softness = random.uniform(0.3, 0.7), random.uniform(0.04, 0.15)
+  return 1 - random.uniform(0.2, 0.35) / (
+    1 + np.exp(-np.clip((across(shape, random) - edge) / softness * 4, -30, 30))
+  )
+
+
+def lines(crossing):
+  """The lines of lined paper, or the squares of squared paper: how dark each pixel is by them."""
+
+  def make(shape, random):
+    rows, columns = places(shape)
+    spacing = max(random.uniform(0.04, 0.12), 6 / max(shape))
+    width = max(random.uniform(0.002, 0.005), 1 / max(shape))
+    tilt, dark = random.uniform(-0.03, 0.03), random.uniform(0.15, 0.35)
+
+    def ruled(along):
+      away = np.abs((along / spacing + random.uniform()) % 1 - 0.5) * spacing
+      return np.clip((width - away) * max(shape), 0, 1)
+
+    marks = ruled(rows + tilt * columns)
+    if crossing:
+      marks = np.maximum(marks, ruled(columns - tilt * rows))
+    return 1 - dark * marks
+
+  return make
+
+
+def specks(shape, random):
+  """Three to eight specks of dirt."""
+  rows, columns = places(shape)
+  paper = np.ones(shape, np.float32)
+  for _ in range(random.randint(3, 9)):
+    row, column = random.uniform(0, np.max(rows)), random.uniform(0, np.max(columns))
+    away = np.hypot(rows - row, columns - column)
+    size = random.uniform(0.002, 0.01)
+    paper *= 1 - random.uniform(0.3, 0.9) * np.clip((size - away) * max(shape) + 0.5, 0, 1)
+  return paper
+
+
+def strip(shape, random):
+  """Something else along one side: a desk or a wall, darker or lighter than the paper."""
+  rows, columns = places(shape)
+  level = random.choice([random.uniform(0.1, 0.5), random.uniform(0.1, 0.5), 1.3])
+  along, other = (rows, columns) if random.randint(2) else (columns, rows)
+  along = along if random.randint(2) else np.max(along) - along
+  reach = np.max(along) * random.uniform(0.03, 0.12) + random.uniform(-0.03, 0.03) * other
+  return np.where(along < np.maximum(reach, 2 / max(shape)), level, 1)
+
+
+def even(shape, random):
+  """The same light everywhere."""
+  return np.ones(shape, np.float32)
+
+
+# What is in front of the camera, by the name of the condition: the light on the paper, and how it
+# differs from ink of 80 % contrast on white paper, in the middle, with a little noise.
+CONDITIONS = {
+  'even light': (even, {}),
+  'light off by 30 %': (falling(0.2, 0.3), {}),
+  'light off by 50 %': (falling(0.4, 0.5), {}),
+  'vignette': (vignette, {}),
+  'soft shadow': (shadow, {}),
+  'lined paper': (lines(False), {}),
+  'squared paper': (lines(True), {}),
+  'specks': (specks, {}),
+  'strip at a side': (strip, {'room': 0.15}),
+  'pencil': (even, {'contrast': 0.25, 'noise': 0.03}),
+  'blue pen': (even, {'ink': [0.1, 0.2, 0.6]}),
+  'red pen': (even, {'ink': [0.75, 0.1, 0.2]}),
+  'blackboard': (even, {'board': True, 'noise': 0.02}),
+  'tight crop': (even, {'crop': 'tight'}),
+  'touching the border': (even, {'crop': 'touch'}),
+  'small in a corner': (even, {'part': (0.08, 0.15), 'corner': True, 'least': 700}),
+}
+
+
+def photograph(digit, condition, random, side, light_on_dark=False, colour=True):
+  """Makes a photograph of a digit.
+
+  Args:
+    digit: an image [28, 28] of 0 to 1.
+    condition: a key of CONDITIONS.
+    random: a numpy.random.RandomState, which chooses what the condition leaves open.
+    side: the pixels of the longer side.
+    light_on_dark: whether paper and ink change places.
+    colour: whether there are three channels instead of one.
+
+  Returns:
+    uint8 [rows, columns, channels].
+  """
+  light, options = CONDITIONS[condition]
+  side = max(side, options.get('least', 0))
+  part = random.uniform(*options.get('part', (0.4, 0.9)))
+  room = options.get('room', 0)
+  shape = [side, max(int(side * random.uniform(0.7, 1)), 28)]
+  random.shuffle(shape)
+  size = max(int(part * min(shape) * (1 - 2 * room)), 28)
+  at = [
+    int(random.uniform(min(room * n, (n - size) / 2), max((1 - room) * n - size, (n - size) / 2)))
+    for n in shape
+  ]
+  if options.get('corner'):
+    at = [random.choice([0, n - size]) for n in shape]
+  ink = np.zeros(shape, np.float32)
+  drawn = enlarge(digit, size, size)
+  if random.randint(2) and size > 60:  # The edges of real ink are sharper.
+    drawn = np.clip(3 * (drawn - 0.5) + 0.5, 0, 1)
+  ink[at[0] : at[0] + size, at[1] : at[1] + size] = drawn
+  if 'crop' in options:
+    inked = np.argwhere(ink > 0.2)
+    (top, left), (bottom, right) = np.min(inked, 0), np.max(inked, 0) + 1
+    margin = max(int(random.uniform(0.02, 0.1) * size), 1)
+    box = np.array([top - margin, bottom + margin, left - margin, right + margin])
+    if options['crop'] == 'touch':
+      box = np.array([0, shape[0], 0, shape[1]])
+      edge = random.randint(4)
+      box[edge] = (top, bottom, left, right)[edge]
+    box = np.clip(box, 0, np.repeat(shape, 2))
+    ink = ink[box[0] : box[1], box[2] : box[3]]
+  paper, black = WHITE, np.array(options.get('ink', BLACK))
+  if options.get('board'):
+    paper, black = np.array([0.18, 0.24, 0.21]), np.array([0.8, 0.8, 0.76])
+  elif light_on_dark:
+    paper, black = (black, paper) if 'ink' not in options else (BLACK, 1 - black / 2)
+  if 'contrast' in options:
+    black = paper * (1 - options['contrast'])
+    if light_on_dark:
+      black = paper + options['contrast'] * (1 - paper)
+  if not colour:
+    paper, black = (np.array([np.dot(c, [0.299, 0.587, 0.114])]) for c in (paper, black))
+  surface = light(ink.shape, random)
+  noise = options.get('noise', 0.008)
+  channels = []
+  for p, b in zip(paper, black, strict=True):
+    channel = (p + (b - p) * ink) * surface
+    channel += noise * random.standard_normal(ink.shape).astype(np.float32)
+    channels.append(np.rint(255 * np.clip(channel, 0, 1)).astype(np.uint8))
+  return np.stack(channels, 2)
+
+
+def png(pixels):
+  """Returns pixels [rows, columns, channels], uint8 or uint16, as the contents of a PNG file."""
+  rows, columns, channels = pixels.shape
+  big_endian = pixels.astype(pixels.dtype.newbyteorder('>'))
+  lines = b''.join(b'\0' + row.tobytes() for row in big_endian)
+  header = struct.pack(
+    '>IIBBBBB', columns, rows, 8 * pixels.itemsize, (0, 4, 2, 6)[channels - 1], 0, 0, 0
+  )
+  chunks = (b'IHDR', header), (b'IDAT', zlib.compress(lines, 1)), (b'IEND', b'')
+  return b'\x89PNG\r\n\x1a\n' + b''.join(
+    struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    for kind, data in chunks
+  )
+
+
+def draw_sheet(digits, sides):
+  """Draws a row of photographs for each condition, each with what `extract_digit` finds in it."""
+  sheet = []
+  for condition in CONDITIONS:
+    random = np.random.RandomState(len(sheet))
+    row = []
+    for i, side in enumerate(sides):
+      digit = digits[random.randint(len(digits))] / np.float32(255)
+      pixels = photograph(digit, condition, random, side, i % 2 == 1, i % 4 < 2)
+      try:
+        found = np.rint(255 * input_data.extract_digit(pixels)).astype(np.uint8).reshape(28, 28)
+      except ValueError:
+        found = np.tile(np.uint8([0, 255]), (28, 14))  # Stripes: an error.
+      box = [
+        np.linspace(0, n - 1, max(112 * n // max(pixels.shape), 1)).astype(int)
+        for n in pixels.shape[:2]
+      ]
+      small = np.broadcast_to(pixels[np.ix_(*box)], [*map(len, box), 3])
+      tile = np.full([116, 232, 3], 128, np.uint8)
+      tile[: small.shape[0], : small.shape[1]] = small
+      tile[:112, 116:228] = np.kron(found, np.ones([4, 4], np.uint8))[..., np.newaxis]
+      row.append(tile)
+    sheet.append(np.concatenate(row, 1))
+  return np.concatenate(sheet)
+
+
+if __name__ == '__main__':
+  with contextlib.redirect_stdout(None):
+    mnist = input_data.read_data_sets(str(ROOT / 'MNIST_data'), dtype=np.uint8, reshape=False)
+  drawn = draw_sheet(mnist.test.images[..., 0], [28, 40, 64, 100, 160, 320, 700, 2000])
+  pathlib.Path(sys.argv[1]).write_bytes(png(drawn))
+  print('From the top:', ', '.join(CONDITIONS))

@@ -1,0 +1,241 @@
+"""Every figure of the tutorial's two programs, seen where it acts: in what a run feeds and learns.
+
+Both programs run as they stand, with their default flags and a seed. Only `tf.Session.run` is
+watched. Of the deep net's 20,000 steps it lets three happen, without dropout, and counts the rest.
+"""
+
+import os
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+import input_data
+from conftest import ROOT, lines_of, run
+
+# Notes what each run of the session is fed: whether it trains, how many images, a digest of the
+# first of them, and keep_prob. Also the weights before and after the steps that really happen, and
+# all logits.
+WATCH = """
+import pickle, runpy, sys, zlib
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+program, seed, real_steps, all_steps, file = sys.argv[1:]
+notes = {'fed': [], 'logits': []}
+results = {}
+session_run = tf.Session.run
+steps = 0
+
+def watch(session, fetches, feed_dict=None, **options):
+  global steps
+  feed = {key: np.asarray(value) for key, value in (feed_dict or {}).items()}
+  images = [value for value in feed.values() if value.shape[1:] == (784,)]
+  if not images:
+    return session_run(session, fetches, feed_dict, **options)
+  keep_prob = {key: value for key, value in feed.items() if value.ndim == 0}
+  trains, n, digest = isinstance(fetches, tf.Operation), len(images[0]), zlib.crc32(images[0][0])
+  notes['fed'].append((trains, n, digest, *map(float, keep_prob.values())))
+  if trains:
+    if steps == 0:
+      notes['before'] = session_run(session, tf.trainable_variables())
+    if steps < int(real_steps):
+      session_run(session, fetches, feed | dict.fromkeys(keep_prob, 1.0), **options)
+    steps += 1
+    if steps == int(real_steps):
+      notes['after'] = session_run(session, tf.trainable_variables())
+    return None
+  # Until the last step has been counted, an earlier answer will do: it saves seconds.
+  key = str(fetches), n
+  if key not in results or not int(real_steps) < steps < int(all_steps):
+    results[key] = session_run(session, fetches, feed, **options)
+  if np.shape(results[key]) == (n, 10):
+    notes['logits'].append(results[key])
+  return results[key]
+
+tf.Session.run = watch
+sys.argv = [program, '--seed', seed]
+names = runpy.run_path(program, run_name='__main__')
+if 'deepnn' in names:
+  with tf.Graph().as_default(), tf.Session() as session:
+    square = tf.reshape(tf.range(25.0), [1, 5, 5, 1])
+    notes['pooled'] = session_run(session, names['max_pool_2x2'](square))[0, :, :, 0]
+    # All neurons of fc1 are made 1, and fc2 hands on the first ten of them as they are.
+    logits, keep_prob = names['deepnn'](tf.zeros([1000, 784]))
+    for variable in tf.trainable_variables():
+      variable.load(np.zeros(variable.shape), session)
+    b_fc1, W_fc2 = tf.trainable_variables()[5:7]
+    b_fc1.load(np.ones(b_fc1.shape), session)
+    W_fc2.load(np.eye(*W_fc2.shape), session)
+    notes['dropped'] = session_run(session, logits, {keep_prob: 0.5})
+with open(file, 'wb') as f:
+  pickle.dump(notes, f)
+"""
+
+# The same net in Keras, from the same weights and from batches that it takes itself.
+KERAS = """
+import pickle, sys
+import keras
+from keras import layers
+import input_data
+
+with open(sys.argv[1], 'rb') as f:
+  notes = pickle.load(f)
+mnist = input_data.read_data_sets('MNIST_data', one_hot=True, reshape=False, seed=1)
+net = keras.Sequential([
+  keras.Input([28, 28, 1]),
+  layers.Conv2D(32, 5, padding='same', activation='relu'),
+  layers.MaxPooling2D(2),
+  layers.Conv2D(64, 5, padding='same', activation='relu'),
+  layers.MaxPooling2D(2),
+  layers.Flatten(),
+  layers.Dense(1024, activation='relu'),
+  layers.Dense(10),
+])
+adam = keras.optimizers.Adam(1e-4, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
+net.compile(adam, keras.losses.CategoricalCrossentropy(from_logits=True), metrics=['accuracy'])
+net.set_weights(notes['before'])
+batches = [mnist.train.next_batch(50) for _ in range(3)]
+accuracy = float(net.test_on_batch(*batches[0])[1])
+for batch in batches:
+  net.train_on_batch(*batch)
+after = net.get_weights()
+net.set_weights(notes['after'])
+logits = net.predict(mnist.test.images, 200, verbose=0)
+test_accuracy = (logits.argmax(1) == mnist.test.labels.argmax(1)).mean()
+answers = dict(accuracy=accuracy, after=after, logits=logits, test_accuracy=test_accuracy)
+with open(sys.argv[2], 'wb') as f:
+  pickle.dump(answers, f)
+"""
+
+
+def watched(folder, *arguments):
+  """Returns the finished process of a watched run, with `notes` of what it did."""
+  environment = os.environ | {'TMPDIR': str(folder), 'TF_NUM_INTRAOP_THREADS': '1'}
+  done = run('-c', *arguments, folder / 'notes', env=environment)
+  done.lines = lines_of(done)
+  done.notes = pickle.loads((folder / 'notes').read_bytes())
+  done.trained = [row for row in done.notes['fed'] if row[0]]
+  return done
+
+
+@pytest.fixture(scope='module')
+def softmax(tmp_path_factory):
+  return watched(tmp_path_factory.mktemp('softmax'), WATCH, 'mnist_softmax.py', 0, 1000, 1000)
+
+
+@pytest.fixture(scope='module')
+def deep(tmp_path_factory):
+  return watched(tmp_path_factory.mktemp('deep'), WATCH, 'mnist_deep.py', 1, 3, 20000)
+
+
+@pytest.fixture(scope='module')
+def in_keras(deep, tmp_path_factory):
+  folder = tmp_path_factory.mktemp('keras')
+  (folder / 'notes of deep').write_bytes(pickle.dumps(deep.notes))
+  lines_of(run('-c', KERAS, folder / 'notes of deep', folder / 'notes'))
+  return pickle.loads((folder / 'notes').read_bytes())
+
+
+def printed(lines):
+  """Returns the lines that the tutorial prints; the programs tell some more."""
+  return [line for line in lines if re.match('Saving graph|step |test accuracy', line)]
+
+
+def test_softmax_starts_at_zero(softmax):
+  W, b = softmax.notes['before']
+  assert W.shape == (784, 10) and b.shape == (10,) and not W.any() and not b.any()
+
+
+def test_softmax_takes_1000_steps_of_100(softmax):
+  assert [n for _, n, _ in softmax.trained] == [100] * 1000
+
+
+def test_softmax_descends_as_the_formulas_do(softmax):
+  """Gradient descent by 0.5 on the mean cross-entropy, whose gradient is softmax minus label."""
+  mnist = input_data.read_data_sets(str(ROOT / 'MNIST_data'), one_hot=True, seed=0)
+  W, b = np.zeros([784, 10]), np.zeros(10)
+  for _ in range(1000):
+    x, y_ = mnist.train.next_batch(100)
+    odds = np.exp(x @ W + b)
+    error = (odds / odds.sum(axis=1, keepdims=True) - y_) / 100
+    W -= 0.5 * x.T @ error
+    b -= 0.5 * error.sum(axis=0)
+  for variable, values in zip(softmax.notes['after'], (W, b), strict=True):
+    np.testing.assert_allclose(variable, values, atol=1e-4)
+  correct = np.argmax(mnist.test.images @ W + b, 1) == np.argmax(mnist.test.labels, 1)
+  assert printed(softmax.lines) == [f'test accuracy {correct.mean():g}']
+
+
+def test_deep_has_the_tutorials_layers(deep):
+  assert [variable.shape for variable in deep.notes['before']] == [
+    *((5, 5, 1, 32), (32,), (5, 5, 32, 64), (64,)),
+    *((7 * 7 * 64, 1024), (1024,), (1024, 10), (10,)),
+  ]
+
+
+def test_deep_starts_from_small_random_weights(deep):
+  for W in deep.notes['before'][::2]:
+    # Cut at twice its standard deviation of 0.1, a normal distribution has one of 0.08796.
+    assert 0.19 < np.abs(W).max() <= 0.2
+    assert abs(W.mean()) < 0.5 / W.size**0.5
+    assert W.std() == pytest.approx(0.08796, rel=3 / W.size**0.5)
+
+
+def test_deep_starts_from_biases_of_a_tenth(deep):
+  for b in deep.notes['before'][1::2]:
+    assert (b == np.float32(0.1)).all()
+
+
+def test_deep_takes_20000_steps_of_50_and_keeps_half_of_the_neurons(deep):
+  assert [(n, keep_prob) for _, n, _, keep_prob in deep.trained] == [(50, 0.5)] * 20000
+
+
+def test_whenever_deep_is_asked_all_neurons_answer(deep):
+  assert {row[3] for row in deep.notes['fed'] if not row[0]} == {1.0}
+
+
+def test_every_100_steps_the_accuracy_is_of_the_batch_that_is_trained_next(deep):
+  fed = deep.notes['fed']
+  steps = np.cumsum([row[0] for row in fed])
+  measured = [i for i, row in enumerate(fed) if row[:2] == (False, 50)]
+  assert steps[measured].tolist() == list(range(0, 20000, 100))
+  for i in measured:
+    assert fed[i + 1] == (True, 50, fed[i][2], 0.5)
+
+
+def test_dropout_silences_half_of_fc1_and_doubles_the_others(deep):
+  dropped = deep.notes['dropped']
+  assert set(dropped.flat) == {0, 2} and 0.45 < np.mean(dropped == 0) < 0.55
+
+
+def test_pooling_keeps_the_largest_of_2x2_also_at_an_odd_edge(deep):
+  assert deep.notes['pooled'].tolist() == [[6, 8, 9], [16, 18, 19], [21, 23, 24]]
+
+
+def test_three_steps_of_deep_are_kerass_three_steps(deep, in_keras):
+  """Beside Adam's epsilon, even the sum of the losses differs from their mean."""
+  for before, after, theirs in zip(
+    deep.notes['before'], deep.notes['after'], in_keras['after'], strict=True
+  ):
+    assert np.abs(after - before).max() > 2.5e-4
+    # Rounding moves one weight in a million that far, beta2 = 0.998 two in a hundred.
+    assert np.mean(np.abs(after - theirs) > 1e-6) < 1e-3
+
+
+def test_the_logits_of_the_test_images_are_kerass(deep, in_keras):
+  logits = np.concatenate(deep.notes['logits'])[-10000:]
+  np.testing.assert_allclose(logits, in_keras['logits'], rtol=1e-3, atol=1e-3)
+
+
+def test_deep_prints_the_tutorials_lines(deep, in_keras):
+  saving, *steps, test = printed(deep.lines)
+  folder = saving.removeprefix('Saving graph to: ')
+  assert any(name.startswith('events.out.tfevents') for name in os.listdir(folder))
+  assert steps[0] == f'step 0, training accuracy {round(in_keras["accuracy"], 4):g}'
+  assert len(steps) == 200
+  for line, step in zip(steps, range(0, 20000, 100), strict=True):
+    assert re.fullmatch(rf'step {step}, training accuracy (0|1|0\.\d\d?)', line)
+  assert re.fullmatch(r'test accuracy 0\.\d{1,4}', test)
+  assert float(test.split()[-1]) == pytest.approx(in_keras['test_accuracy'], abs=2e-4)
