@@ -170,8 +170,8 @@ def _idx_parts(f, magic):
   """
   if not hasattr(f, 'peek'):  # It is in memory, has no buffer, or is not a file of Python's.
     f = io.BufferedReader(io.BytesIO(f.read()))
-  # Every IDX file begins with two zero bytes, and no gzip file does.
-  stream = f if f.peek(2)[:2] == b'\0\0' else gzip.GzipFile(fileobj=f)
+  # Every IDX file begins with a zero byte, and no gzip file does.
+  stream = f if f.peek(1)[:1] == b'\0' else gzip.GzipFile(fileobj=f)
   try:
     found = int.from_bytes(stream.read(4), 'big')
     if found != magic:
@@ -325,9 +325,7 @@ class DataSet:
   images = property(lambda self: self._images, doc='All images, in the order of the file.')
   labels = property(lambda self: self._labels, doc='All labels, in the order of the file.')
   num_examples = property(lambda self: self._num_examples, doc='The number of examples.')
-  epochs_completed = property(
-    lambda self: self._epochs_completed, doc='How often the batches went through all examples.'
-  )
+  epochs_completed = property(lambda self: self._epochs_completed, doc='Times all were served.')
 
   def next_batch(self, batch_size, fake_data=False, shuffle=True):
     """Returns a pair of arrays: the next `batch_size` images and labels, as copies.

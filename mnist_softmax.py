@@ -111,8 +111,8 @@ def training_steps(sess, flags, mnist, metrics, curves):
           raise STOP(f'The loss is {loss} at step {n}. Try a smaller --learning_rate.')
         if writer:
           points = [tf.Summary.Value(tag=f'{name}/{t}', simple_value=v) for t, v in values.items()]
-          writer.add_summary(tf.Summary(value=points), n)
           writer.add_summary(sess.run(pictures), n)
+          writer.add_summary(tf.Summary(value=points), n)  # Small, so that a full disk is noticed.
           writer.flush()
   except tf.errors.OpError as error:
     reason = str(error).partition('; ')[2].partition('\n')[0]  # TensorFlow says 'PATH; REASON'.

@@ -133,12 +133,12 @@ def test_mistakes_stand_in_a_table_of_what_they_are_and_were_taken_for(runs, mni
     assert same.any()  # It is one of the test digits of its row.
 
 
-def start(folder, *flags, before='', **options):
-  """Starts mnist_deep.py, after `before`, and returns the process."""
-  command = [sys.executable, 'mnist_deep.py', '--seed', '1', '--log_dir', str(folder), *flags]
+def start(folder, *flags, before='', program='mnist_deep.py', **options):
+  """Starts a program, after `before`, and returns the process."""
+  command = [sys.executable, program, '--seed', '1', '--log_dir', str(folder), *flags]
   if before:
     script = f'{before}\nimport runpy, sys\nsys.argv = sys.argv[1:]\n'
-    script += 'runpy.run_path("mnist_deep.py", run_name="__main__")'
+    script += 'runpy.run_path(sys.argv[0], run_name="__main__")'
     command[1:1] = ['-c', script]
   options = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True} | options
   return subprocess.Popen(command, cwd=ROOT, **options)
@@ -341,9 +341,10 @@ def test_a_full_disk_is_an_error_and_the_checkpoint_before_is_whole(runs, tmp_pa
   assert weights(tmp_path / 'log')['global_step'] == 20
 
 
-def test_curves_that_fit_no_more_are_the_same_error(tmp_path):
-  limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 17, 1 << 17))'
-  process = start(tmp_path / 'log', '--steps', '3', before=limit)
+@pytest.mark.parametrize('program', ['mnist_softmax.py', 'mnist_deep.py'])
+def test_curves_that_fit_no_more_are_the_same_error(tmp_path, program):
+  limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, 1 << 14))'
+  process = start(tmp_path / 'log', '--steps', '3', before=limit, program=program)
   _, err = process.communicate(timeout=60)
   assert process.returncode == 1 and 'Traceback' not in err
   assert err.splitlines()[-1] == f'{tmp_path / "log"} cannot be written: File too large'
