@@ -284,8 +284,7 @@ class DataSet:
   ):
     """Makes a data set of images [n, rows, columns, 1], 0 to 255, and labels [n] or [n, classes].
 
-    The other arguments, and the errors, are those of `read_data_sets`. With `fake_data`, there are
-    10,000 made-up examples instead, for trying out a graph.
+    With `fake_data`, 10,000 examples are made up. All else is as in `read_data_sets`.
     """
     numpy_dtype = getattr(dtype, 'as_numpy_dtype', dtype)
     if numpy_dtype is None or np.dtype(numpy_dtype) not in (np.uint8, np.float32):
@@ -564,7 +563,8 @@ def _slide(function, image, size):
 def upright(pixels, content):
   """Turns the pixels of a JPEG file as its EXIF orientation (CIPA DC-008) says."""
   # Tag 274, type 3 (short), one value, in either order of bytes.
-  entry = rb'\xff\xd8.*?Exif\0\0.{8,999}?(?:\1\x12\0\3\0\0\0\1\0|\x12\1\3\0\1\0\0\0)([\2-\x08])'
+  big, little = rb'\x01\x12\x00\x03\x00\x00\x00\x01\x00', rb'\x12\x01\x03\x00\x01\x00\x00\x00'
+  entry = rb'\xff\xd8.*?Exif\x00\x00.{8,999}?(?:%b|%b)([\x02-\x08])' % (big, little)
   found = re.match(entry, content[: 1 << 16], re.DOTALL)
   value = found[1][0] if found else 1
   pixels = pixels.swapaxes(0, 1) if value > 4 else pixels

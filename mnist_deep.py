@@ -196,10 +196,11 @@ def training_steps(sess, flags, mnist, net, curves):
   mnist.train.max_shift = int(flags.fast)
   for _ in range(first):  # The batches that it has had.
     mnist.train.next_batch(flags.batch_size)
-  # The filters of the first layer, in 4 rows of 8: grey is 0, and light above it.
-  W = tf.pad(tf.trainable_variables('conv1')[0][:, :, 0], [[0, 1], [0, 1], [0, 0]])
-  grid = tf.reshape(tf.transpose(tf.reshape(W, [6, 6, 4, 8]), [2, 0, 3, 1]), [1, 24, 48, 1])
-  filters = tf.summary.image('pictures/filters', grid, 1)
+  with tf.name_scope('pictures'):
+    # The filters of the first layer, in 4 rows of 8: grey is 0, and light above it.
+    W = tf.pad(tf.trainable_variables('conv1')[0][:, :, 0], [[0, 1], [0, 1], [0, 0]])
+    grid = tf.reshape(tf.transpose(tf.reshape(W, [6, 6, 4, 8]), [2, 0, 3, 1]), [1, 24, 48, 1])
+    filters = tf.summary.image('filters', grid, 1)
   SIGNALS.clear()
   numbers = {signal.SIGINT, signal.SIGTERM, getattr(signal, 'SIGHUP', signal.SIGTERM)}
   handlers = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}

@@ -92,10 +92,10 @@ def training_steps(sess, flags, mnist, metrics, curves):
   if {d.images.shape[1:] for d in mnist[1:]} != {(784,)} or not all(d.num_examples for d in mnist):
     raise STOP(f'{flags.data_dir} must hold images of 28x28: over 5,000 to train, some to test.')
   validation = {'x:0': mnist.validation.images, 'y_:0': mnist.validation.labels}
-  # The ten weight images: blue speaks for a digit, and red against it.
-  W = tf.transpose(tf.reshape(tf.trainable_variables()[0], [28, 28, 10]), [2, 0, 1])
-  colours = tf.stack([tf.nn.relu(-W), tf.zeros_like(W), tf.nn.relu(W)], axis=3)
-  pictures = tf.summary.image('pictures/weights', colours, max_outputs=10)
+  with tf.name_scope('pictures'):  # Blue speaks for a digit, and red against it.
+    W = tf.transpose(tf.reshape(tf.trainable_variables()[0], [28, 28, 10]), [2, 0, 1])
+    colours = tf.stack([tf.nn.relu(-W), tf.zeros_like(W), tf.nn.relu(W)], axis=3)
+    pictures = tf.summary.image('weights', colours, max_outputs=10)
   try:
     writer = flags.log_dir and tf.summary.FileWriter(flags.log_dir, sess.graph, session=sess)
     if writer:  # TensorBoard then shows this run instead of an earlier one in the same folder.

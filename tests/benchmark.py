@@ -32,7 +32,7 @@ import input_data  # noqa: E402
 # Adam's rate rises to `rate` for so many steps, then falls to 0; or else it stays. At each of the
 # stops, the last of which is the end, the clock is stopped to measure the test accuracy.
 Schedule = namedtuple('Schedule', 'batch_size rate beta2 max_shift rising falling stops tests')
-RECIPE = Schedule(100, 3e-3, 0.95, 1, 150, 600, [500, 550, 600, 650, 700, 750], True)
+RECIPE = Schedule(100, 3e-3, 0.97, 1, 200, 800, [600, 700, 800, 850, 900, 950, 1000], True)
 TUTORIAL = Schedule(50, 1e-4, 0.999, 0, 0, 0, list(range(500, 20001, 500)), True)
 seconds = functools.partial(timeit.timeit, number=1)  # How long a function takes.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
@@ -167,7 +167,7 @@ def jax_net(schedule, seed, dropout=0.5):
   return step, None
 
 
-# What builds the peer, how, and whether --accuracy trains it. What builds it returns two functions:
+# What builds the peer, how, and whether --accuracy trains it. It returns two functions:
 # `step(images, labels)`, done when it returns, and `logits(images)`, without dropout.
 PEERS = {
   'mnist_deep.py': (tensorflow_net, {}, True),
