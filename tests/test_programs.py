@@ -144,17 +144,18 @@ def test_odd_surroundings_bring_no_traceback(program, tmp_path, archives):
 
 @pytest.mark.parametrize('program', PROGRAMS)
 def test_data_of_another_form_is_one_sentence(program, tmp_path):
-  for side, folder in ((8, tmp_path / 'small'), (28, tmp_path / 'few')):
+  # The side of the images, the number to train and validate with, and the number to test.
+  for form in (8, 5001, 1), (28, 5000, 1), (28, 5001, 0):
+    folder, side = tmp_path / str(form), form[0]
     folder.mkdir()
-    for kind, n in (('train', 5000), ('t10k', 10)):
+    for kind, n in zip(('train', 't10k'), form[1:], strict=True):
       pixels = bytes(n * side * side)
       write_idx(folder / f'{kind}-images-idx3-ubyte.gz', 2051, n, side, side, data=pixels)
       write_idx(folder / f'{kind}-labels-idx1-ubyte.gz', 2049, n, data=bytes(n))
     done = run(program, '--data_dir', folder)
     assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert done.stderr.splitlines()[-1] == (
-      f'{folder} must hold images of 28x28, more than 5,000 of them to train.'
-    )
+    needs = 'images of 28x28: over 5,000 to train, some to test.'
+    assert done.stderr.splitlines()[-1] == f'{folder} must hold {needs}'
 
 
 def test_predicting_without_a_folder_is_argparses_error():
