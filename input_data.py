@@ -231,9 +231,8 @@ def extract_images(f):
 def extract_labels(f, one_hot=False, num_classes=10):
   """Returns the labels in IDX file `f`: uint8 [n], or with `one_hot` float32 [n, num_classes].
 
-  `f` is a file's name, or a file opened for reading bytes; gzipped or plain. A `ValueError` says
-  what is wrong with a file that is damaged or not one of labels (magic number 2049), and which
-  label is not below `num_classes` if `one_hot` is set.
+  `f` is as in `extract_images`. A `ValueError` says what is wrong with a file that is damaged or
+  not one of labels (magic number 2049), or which label has no place among `num_classes`.
   """
   labels = _read_idx(f, LABELS_MAGIC)
   return dense_to_one_hot(labels, num_classes) if one_hot else labels

@@ -197,10 +197,11 @@ def training_steps(sess, flags, mnist, net, curves):
   for _ in range(first):  # The batches that it has had.
     mnist.train.next_batch(flags.batch_size)
   with tf.name_scope('pictures'):
-    # The filters of the first layer, in 4 rows of 8: grey is 0, and light above it.
+    # The filters of the first layer, 8 in a row: grey is 0, and light above it.
     W = tf.pad(tf.trainable_variables('conv1')[0][:, :, 0], [[0, 1], [0, 1], [0, 0]])
-    grid = tf.reshape(tf.transpose(tf.reshape(W, [6, 6, 4, 8]), [2, 0, 3, 1]), [1, 24, 48, 1])
-    filters = tf.summary.image('filters', grid, 1)
+    tiles = tf.unstack(W, axis=2)
+    rows = [tf.concat(tiles[n : n + 8], 1) for n in range(0, len(tiles) - 7, 8)]
+    filters = tf.summary.image('filters', tf.concat(rows, 0)[tf.newaxis, :, :, tf.newaxis], 1)
   SIGNALS.clear()
   numbers = {signal.SIGINT, signal.SIGTERM, getattr(signal, 'SIGHUP', signal.SIGTERM)}
   handlers = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}

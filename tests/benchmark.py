@@ -167,7 +167,7 @@ def jax_net(schedule, seed, dropout=0.5):
   return step, None
 
 
-# What builds the peer, how, and whether --accuracy trains it. It returns two functions:
+# What builds the peer, how, and whether --accuracy trains it. What is built are two functions:
 # `step(images, labels)`, done when it returns, and `logits(images)`, without dropout.
 PEERS = {
   'mnist_deep.py': (tensorflow_net, {}, True),
