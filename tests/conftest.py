@@ -54,8 +54,6 @@ BACKGROUND = {
   'seeded again': 'mnist_deep.py --seed 3 --steps 20 --log_dir {}',
   'softmax 0': 'mnist_softmax.py --seed 0',
   'softmax 1': 'mnist_softmax.py --seed 1 --log_dir {}',
-  'softmax slow': 'mnist_softmax.py --seed 0 --learning_rate 0.001',
-  'softmax coarse': 'mnist_softmax.py --seed 0 --learning_rate 5',
   'softmax in a copy': 'test_programs:in_a_copy',
   'mnist_softmax.py diverging': 'mnist_softmax.py --steps 1 --learning_rate 1e38',
   'mnist_deep.py diverging': 'mnist_deep.py --steps 5 --learning_rate 1e38',
@@ -100,6 +98,11 @@ def runs(request, tmp_path_factory):
         submit(name)
     yield lambda name: submit(name).result()
     pool.shutdown(cancel_futures=True)
+
+
+def pytest_collection_modifyitems(items):
+  """Has the tests that wait for the background come last."""
+  items.sort(key=lambda item: 'runs' in item.fixturenames)
 
 
 @pytest.fixture(scope='session', autouse=True)

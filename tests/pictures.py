@@ -62,8 +62,14 @@ def last_image(folder, tag):
   return decoded(found)
 
 
+def computed(operation, *arguments, **options):
+  """Returns the value of a TensorFlow operation, whether or not the process is eager."""
+  with tf.Graph().as_default(), tf.compat.v1.Session() as sess:
+    return sess.run(operation(*arguments, **options))
+
+
 def decoded(png):
-  return tf.io.decode_png(png).numpy()
+  return computed(tf.io.decode_png, png)
 
 
 def weights(folder):
@@ -83,14 +89,15 @@ def enlarged(image, times):
 
 
 def write(name, pixels):
-  (PICTURES / name).write_bytes(tf.io.encode_png(np.uint8(pixels), compression=9).numpy())
+  (PICTURES / name).write_bytes(computed(tf.io.encode_png, np.uint8(pixels), compression=9))
 
 
 def photograph():
   """Returns the first test digit, a 7, as a pen would write it on paper in light from the left."""
   mnist = input_data.read_data_sets(str(ROOT / 'MNIST_data'))
-  digit = tf.image.resize(mnist.test.images[0].reshape(28, 28, 1), [196, 196], 'bicubic')
-  ink = np.pad(np.clip(3 * digit.numpy() - 1, 0, 1), [[20, 40], [70, 30], [0, 0]])
+  digit = mnist.test.images[0].reshape(28, 28, 1)
+  digit = computed(tf.image.resize, digit, [196, 196], 'bicubic')
+  ink = np.pad(np.clip(3 * digit - 1, 0, 1), [[20, 40], [70, 30], [0, 0]])
   light = np.linspace(1, 0.7, ink.shape[1])[:, np.newaxis]
   return 255 * light * ((1 - ink) * [0.94, 0.92, 0.86] + ink * [0.12, 0.16, 0.45])
 

@@ -110,7 +110,7 @@ def test_deep_draws_its_filters_and_mistakes(runs, mnist):
   assert filters.shape == (24, 48, 1)
   W = weights(folder)['conv1/Variable']
   assert np.corrcoef(filters[6:11, 6:11, 0].ravel(), W[:, :, 0, 9].ravel())[0, 1] > 0.999
-  assert filters[5, 5, 0] == 127  # Between them and where they are 0 it is grey.
+  assert filters[5, 5, 0] in (127, 128)  # Between them and where they are 0 it is grey.
 
 
 def test_mistakes_stand_in_a_table_of_what_they_are_and_were_taken_for(runs, mnist):
@@ -177,7 +177,9 @@ def test_a_program_started_with_nohup_outlives_the_terminal(tmp_path):
   )
   wait_for_line(process, 'step 0')
   process.send_signal(signal.SIGHUP)
-  assert 'test accuracy' in process.communicate(timeout=60)[0] and process.returncode == 0
+  wait_for_line(process, '20 steps in')
+  process.kill()
+  process.communicate()
 
 
 def test_a_closed_terminal_loses_nothing(tmp_path):
@@ -235,6 +237,16 @@ def test_a_run_without_a_folder_leaves_little_behind(runs):
   assert not [*folder.glob('model*'), *folder.glob('checkpoint')]
 
 
+# Evaluates the first 200 images for all: what is tested is not how well the net does.
+FEW = """
+import mnist_deep
+run_net = mnist_deep.run_net
+def run_few(sess, y_conv, x, keep_prob, images):
+  logits = run_net(sess, y_conv, x, keep_prob, images[:200])
+  return logits.repeat(len(images) // 200, 0)
+mnist_deep.run_net = run_few
+"""
+
 # Several runs of main() in one process, each printing which batches it was given.
 RESUMED = """
 import argparse, hashlib, sys
@@ -256,7 +268,7 @@ for folder, steps in [('whole', 210), ('parts', 105), ('parts', 105), ('parts', 
 
 # A run of 210 steps, beside one that was stopped after 105, repeated, and continued.
 def resumed(folder):
-  return run('-c', RESUMED, folder)
+  return run('-c', FEW + RESUMED, folder)
 
 
 def test_a_continued_run_gets_the_batches_that_would_have_come(runs):
@@ -380,7 +392,9 @@ def test_a_checkpoint_that_cannot_be_used_is_named_and_kept(runs, tmp_path):
     sess.run(tf.get_variable('fc9', [3]).initializer)
     tf.train.Saver().save(sess, str(folders[3] / 'model.ckpt'), 7)
   before = [contents(folder) for folder in folders]
-  exits = [line for line in lines_of(run('-c', DAMAGED, *folders)) if line.startswith('exit')]
+  exits = [
+    line for line in lines_of(run('-c', FEW + DAMAGED, *folders)) if line.startswith('exit')
+  ]
   for folder, line in zip(folders, exits, strict=True):
     reason = 'of another model' if folder.name == 'other model' else 'damaged'
     assert line == f'exit The checkpoint in {folder} is {reason}: choose another --log_dir.'
@@ -401,7 +415,7 @@ def test_it_goes_on_from_the_newest_checkpoint_that_is_whole(runs, tmp_path):
   damage(folders[0] / 'model.ckpt-21.data-00000-of-00001')
   (folders[1] / 'checkpoint').unlink()
   (folders[2] / 'checkpoint').write_bytes(os.urandom(80))
-  done = run('-c', DAMAGED, *folders)
+  done = run('-c', FEW + DAMAGED, *folders)
   assert done.stdout.count('Going on from step 20.') == 3 and 'exit' not in done.stdout
   newest = folders[0] / 'model.ckpt-21'
   assert f'in {folders[0]}\n{newest} is damaged: it is left out.\nin {folders[1]}' in done.stderr

@@ -211,7 +211,7 @@ EXIF |= {5: 'left top', 6: 'right top', 7: 'right bottom', 8: 'left bottom'}
 
 def exif(orientation, order='>'):
   """Returns the bytes that tell a JPEG file's orientation, to be put behind its first two."""
-  fields = struct.pack(f'{order}HHIIHHIHHI', 2, 271, 2, 4, 0, 274, 3, 1, orientation, 0)[:-2]
+  fields = struct.pack(f'{order}HHHIIHHIHH', 2, 271, 2, 4, 0, 274, 3, 1, orientation, 0)
   tiff = (b'MM' if order == '>' else b'II') + struct.pack(f'{order}HI', 42, 8) + fields + b'\0' * 4
   return b'\xff\xe1' + struct.pack('>H', len(tiff) + 8) + b'Exif\0\0' + tiff
 

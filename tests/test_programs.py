@@ -100,7 +100,7 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused():
 
 @pytest.mark.parametrize('program', PROGRAMS)
 def test_ctrl_c_has_no_traceback_at_any_moment(program):
-  for delay in (0.3, 1, 2.5, 4):  # While Python, NumPy, TensorFlow load, and while it runs.
+  for delay in (0.5, 2, 4):  # While Python, NumPy, TensorFlow load, and while it runs.
     command = [sys.executable, program]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(delay)
@@ -145,7 +145,8 @@ def test_odd_surroundings_bring_no_traceback(program, tmp_path, archives):
 @pytest.mark.parametrize('program', PROGRAMS)
 def test_data_of_another_form_is_one_sentence(program, tmp_path):
   # The side of the images, the number to train and validate with, and the number to test.
-  for form in (8, 5001, 1), (28, 5000, 1), (28, 5001, 0):
+  forms = (8, 5001, 1), (28, 5000, 1), (28, 5001, 0)
+  for form in forms if program == 'mnist_softmax.py' else forms[:1]:
     folder, side = tmp_path / str(form), form[0]
     folder.mkdir()
     for kind, n in zip(('train', 't10k'), form[1:], strict=True):

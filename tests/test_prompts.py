@@ -211,29 +211,21 @@ def test_percent_run_takes_flags_again_and_again(kernel, digits, tmp_path):
       assert error is None and 'test accuracy' in out
     assert kernel.run(f'%run {name} --colour red')[1] == 'SystemExit: 2'
   assert 'Going on from step 2.' in out
-  picture = tmp_path / 'digit.bmp'
-  picture.write_bytes(BITMAP)
+  picture = ROOT / '.pictures' / 'seven.png'
   for _ in range(2):
     out, error = kernel.run(f'%run mnist_deep.py {flags} --predict {picture}')
-    assert error is None and re.fullmatch(rf'{picture}: \d \(\d+\.\d%\)\n', out)
-
-
-# A picture of 4x4 pixels with two dark ones: a header of 54 bytes, and rows of 12 bytes.
-BITMAP = b'BM' + np.uint32([102, 0, 54, 40, 4, 4, 1 | 24 << 16, 0, 48, 0, 0, 0, 0]).tobytes()
-BITMAP += b'\xff' * 15 + b'\0' * 3 + b'\xff' * 9 + b'\0' * 3 + b'\xff' * 18
+    assert error is None and re.fullmatch(rf'{picture}: \d \(\d+\.\d%(, not sure)?\)\n', out)
 
 
 def test_the_blocks_of_the_readme_are_cells(kernel):
   out = ''
   for block in PYTHON:
-    block = shortened(block).replace('range(200)', 'range(60)')
-    block = block.replace('range(100)', 'range(10)').replace('/ 10000', '/ 1000')
-    shown, err, error = kernel.cell(block)
+    shown, err, error = kernel.cell(shortened(block).replace('range(200)', 'range(60)'))
     assert error is None and not SCRIBBLE.search(shown + err)
     out += shown
-  assert '(55000, 784) (5000, 784) (10000, 784)' in out
-  softmax, deep = re.findall(r'^(0\.\d+)$', out, re.MULTILINE)
-  assert abs(float(softmax) - 0.9195) < 0.01 and float(deep) > 0.5
+  assert '(55000, 784) (55000, 10)' in out
+  softmax, *deep = re.findall(r'^(0\.\d+)$', out, re.MULTILINE)
+  assert softmax == '0.9178' and min(map(float, deep)) > 0.3 and len(deep) == 2
 
 
 # Ctrl-C reaches a process that the terminal controls, and that does not ignore it; what is started
@@ -380,6 +372,7 @@ def test_python_i_ends_in_a_prompt_and_a_dumb_terminal_shows_no_progress(
   terminal.leave()
 
 
+@pytest.mark.full
 def test_without_standard_error_nothing_is_missing(digits, tmp_path):
   flags = ['--data_dir', digits, '--log_dir', tmp_path, '--steps', '2']
   command = ['sh', '-c', 'exec "$@" 2>&-', 'sh', sys.executable, 'mnist_deep.py', *flags]
@@ -418,6 +411,7 @@ sys.__stdout__.write(Stream.text)
 """
 
 
+@pytest.mark.full
 def test_idle_lives_on(digits, tmp_path):
   programs = [
     program('mnist_softmax.py', data_dir=digits, steps=200),
