@@ -42,10 +42,12 @@ os.environ['TF_NUM_INTRAOP_THREADS'] = '1'
 # What begins with the first test and goes on beside the others, on both cores: commands, in which
 # {} is a folder of their own, and functions of test modules with their arguments.
 BACKGROUND = {
+  'watched deep': 'test_tutorial:watched_deep',
+  'paste README.md': 'test_readme:pasted README.md',
   'deep': 'mnist_deep.py --seed 1 --steps 400 --log_dir {}',
   'fast': 'mnist_deep.py --seed 1 --fast --steps 250 --log_dir {}',
-  'paste README.md': 'test_readme:pasted README.md',
   'push': 'test_readme:pushed',
+  'watched softmax': 'test_tutorial:watched_softmax',
   'paste mnist_deep.py': 'test_readme:pasted mnist_deep.py',
   'paste mnist_softmax.py': 'test_readme:pasted mnist_softmax.py',
   'old texts': 'test_old_texts:typed',

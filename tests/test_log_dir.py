@@ -168,6 +168,7 @@ def test_whatever_ends_it_saves_and_says_how_to_go_on(tmp_path):
     assert weights(folder)['global_step'] == int(stopped[1])
 
 
+@pytest.mark.full
 def test_a_program_started_with_nohup_outlives_the_terminal(tmp_path):
   process = start(
     tmp_path / 'log',
@@ -311,7 +312,7 @@ def test_old_checkpoints_give_way_to_new_ones(runs):
   assert names == ['model.ckpt-105.index', 'model.ckpt-210.index']
 
 
-@pytest.mark.parametrize('kills', [2, pytest.param(20, marks=pytest.mark.full)])
+@pytest.mark.parametrize('kills', [1, pytest.param(20, marks=pytest.mark.full)])
 def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path, kills):
   moments = random.Random(1)
   folder = tmp_path / 'log'
@@ -353,7 +354,9 @@ def test_a_full_disk_is_an_error_and_the_checkpoint_before_is_whole(runs, tmp_pa
   assert weights(tmp_path / 'log')['global_step'] == 20
 
 
-@pytest.mark.parametrize('program', ['mnist_softmax.py', 'mnist_deep.py'])
+@pytest.mark.parametrize(
+  'program', ['mnist_softmax.py', pytest.param('mnist_deep.py', marks=pytest.mark.full)]
+)
 def test_curves_that_fit_no_more_are_the_same_error(tmp_path, program):
   limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, 1 << 14))'
   process = start(tmp_path / 'log', '--steps', '3', before=limit, program=program)

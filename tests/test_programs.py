@@ -15,6 +15,9 @@ import pytest
 from conftest import ROOT, lines_of, run, write_idx
 
 PROGRAMS = ['mnist_softmax.py', 'mnist_deep.py']
+# The other one of the two is left to the long tests.
+SOFTMAX = ['mnist_softmax.py', pytest.param('mnist_deep.py', marks=pytest.mark.full)]
+DEEP = [pytest.param('mnist_softmax.py', marks=pytest.mark.full), 'mnist_deep.py']
 EXTRACTING = [
   f'Extracting MNIST_data/{name}-ubyte.gz'
   for name in ('train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1')
@@ -100,7 +103,7 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused():
 
 @pytest.mark.parametrize('program', PROGRAMS)
 def test_ctrl_c_has_no_traceback_at_any_moment(program):
-  for delay in (0.5, 2, 4):  # While Python, NumPy, TensorFlow load, and while it runs.
+  for delay in (0.5, 3):  # While Python, NumPy, TensorFlow load, and while it runs.
     command = [sys.executable, program]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(delay)
@@ -110,7 +113,7 @@ def test_ctrl_c_has_no_traceback_at_any_moment(program):
     assert process.returncode in (130, -signal.SIGINT, 0), err  # A shell says 130 for both.
 
 
-@pytest.mark.parametrize('program', PROGRAMS)
+@pytest.mark.parametrize('program', DEEP)
 def test_a_closed_pipe_ends_the_program_quietly(program):
   command = f'{{ "{sys.executable}" -u {program} --steps 300; echo status $? >&2; }} | head -3'
   done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
@@ -119,7 +122,7 @@ def test_a_closed_pipe_ends_the_program_quietly(program):
   assert lines == ['status 141']
 
 
-@pytest.mark.parametrize('program', PROGRAMS)
+@pytest.mark.parametrize('program', SOFTMAX)
 def test_a_full_device_for_standard_output_is_one_sentence(program):
   with open('/dev/full', 'w') as full:
     done = run(program, '--steps', '1', capture_output=False, stdout=full, stderr=subprocess.PIPE)
@@ -128,7 +131,7 @@ def test_a_full_device_for_standard_output_is_one_sentence(program):
   assert done.stderr.splitlines()[-1] == message
 
 
-@pytest.mark.parametrize('program', PROGRAMS)
+@pytest.mark.parametrize('program', DEEP)
 def test_odd_surroundings_bring_no_traceback(program, tmp_path, archives):
   (tmp_path / '\u00e9').symlink_to(archives)
   environment = os.environ | {'HOME': str(tmp_path), 'PYTHONIOENCODING': 'ascii'}
@@ -142,11 +145,10 @@ def test_odd_surroundings_bring_no_traceback(program, tmp_path, archives):
   assert list((tmp_path / 'logs' / '\u00e9').glob('events*')) and not (ROOT / '~').exists()
 
 
-@pytest.mark.parametrize('program', PROGRAMS)
+@pytest.mark.parametrize('program', SOFTMAX)
 def test_data_of_another_form_is_one_sentence(program, tmp_path):
   # The side of the images, the number to train and validate with, and the number to test.
-  forms = (8, 5001, 1), (28, 5000, 1), (28, 5001, 0)
-  for form in forms if program == 'mnist_softmax.py' else forms[:1]:
+  for form in (8, 5001, 1), (28, 5000, 1), (28, 5001, 0):
     folder, side = tmp_path / str(form), form[0]
     folder.mkdir()
     for kind, n in zip(('train', 't10k'), form[1:], strict=True):

@@ -181,6 +181,7 @@ def test_an_error_in_the_loop_gives_the_kernel_back(kernel, digits, name):
 LIMIT = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({}, -1))'
 
 
+@pytest.mark.full
 def test_a_full_disk_gives_the_kernel_back(kernel, digits, tmp_path):
   text = program('mnist_deep.py', data_dir=digits, steps=1, log_dir=str(tmp_path))
   kernel.cell(LIMIT.format(1 << 24))
@@ -346,6 +347,7 @@ def test_ctrl_c_in_a_prompt_saves_and_gives_it_back(repl, terminals, digits, tmp
   terminal.leave()
 
 
+@pytest.mark.full
 def test_ctrl_c_in_ipython_saves_and_gives_it_back(terminals, digits, tmp_path):
   options = ['--no-banner', '--no-confirm-exit', '--HistoryManager.hist_file=:memory:']
   terminal = Terminal('-m', 'IPython', '--simple-prompt', *options)
@@ -360,6 +362,7 @@ def test_ctrl_c_in_ipython_saves_and_gives_it_back(terminals, digits, tmp_path):
   terminal.leave()
 
 
+@pytest.mark.full
 def test_python_i_ends_in_a_prompt_and_a_dumb_terminal_shows_no_progress(
   terminals, digits, tmp_path
 ):

@@ -120,22 +120,32 @@ def watched(folder, *arguments):
   return done
 
 
-@pytest.fixture(scope='module')
-def softmax(tmp_path_factory):
-  return watched(tmp_path_factory.mktemp('softmax'), WATCH, 'mnist_softmax.py', 0, 1000, 1000)
+def watched_softmax(folder):
+  return watched(folder, WATCH, 'mnist_softmax.py', 0, 1000, 1000)
 
 
-@pytest.fixture(scope='module')
-def deep(tmp_path_factory):
-  return watched(tmp_path_factory.mktemp('deep'), WATCH, 'mnist_deep.py', 1, 3, 20000)
-
-
-@pytest.fixture(scope='module')
-def in_keras(deep, tmp_path_factory):
-  folder = tmp_path_factory.mktemp('keras')
+def watched_deep(folder):
+  """Returns a run of the deep net, with what Keras makes of the same beginning."""
+  deep = watched(folder, WATCH, 'mnist_deep.py', 1, 3, 20000)
   (folder / 'notes of deep').write_bytes(pickle.dumps(deep.notes))
-  lines_of(run('-c', KERAS, folder / 'notes of deep', folder / 'notes'))
-  return pickle.loads((folder / 'notes').read_bytes())
+  lines_of(run('-c', KERAS, folder / 'notes of deep', folder / 'notes of Keras'))
+  deep.in_keras = pickle.loads((folder / 'notes of Keras').read_bytes())
+  return deep
+
+
+@pytest.fixture
+def softmax(runs):
+  return runs('watched softmax')
+
+
+@pytest.fixture
+def deep(runs):
+  return runs('watched deep')
+
+
+@pytest.fixture
+def in_keras(deep):
+  return deep.in_keras
 
 
 def printed(lines):
