@@ -455,7 +455,7 @@ def _say(*words):
 def show_progress(text):
   """Rewrites one line on standard error with `text`, if that is a terminal which can do so."""
   shown = sys.stderr and sys.stderr is sys.__stderr__ and os.environ.get('TERM') != 'dumb'
-  with contextlib.suppress(OSError):  # The terminal may have been closed.
+  with contextlib.suppress(OSError, ValueError):  # The terminal may have been closed.
     if shown and sys.stderr.isatty():
       print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
 
