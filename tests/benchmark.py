@@ -222,10 +222,10 @@ def run(*command):
 
 
 def take_turns(peers, rounds, schedule):
-  """Returns what `run_peer` prints for each peer, and the same of a program, for three rounds."""
+  """Returns what `run_peer` prints for each peer, round by round, and the same of a program."""
   results = {peer: [] for peer in peers}
   for seed in range(1, rounds + 1):
-    for peer in peers if seed <= 3 else [peer for peer in peers if peer in PEERS]:
+    for peer in peers:
       if peer in PEERS:
         lines, _ = run(__file__, '--run', json.dumps([peer, seed, *schedule]))
         result = lines and json.loads(lines[-1])
@@ -292,7 +292,7 @@ def measure_training(title, peers, rounds, schedule):
   results, rows = take_turns(peers, rounds, schedule), []
   took = {peer: [run[-1][1] for run in runs] for peer, runs in results.items()}
   for peer, runs in results.items():
-    base = took.get(OURS['bfloat16' in peer], [np.nan] * rounds)[: len(runs)]
+    base = took.get(OURS['bfloat16' in peer], [np.nan])
     times = f'{np.median(np.divide(took[peer], base)):.2f}'
     last = [run[-1][2] for run in runs]
     accuracy = f'{np.mean(last):.4f} ({min(last):.4f})'
