@@ -1,6 +1,6 @@
 """Downloads, reads and batches the MNIST data set of handwritten digits.
 
-The module of TensorFlow 1's tutorials, on NumPy and the standard library alone:
+Does what the module of TensorFlow 1's tutorials did, and needs only NumPy:
 
   import input_data
   mnist = input_data.read_data_sets('MNIST_data', one_hot=True)
@@ -45,7 +45,7 @@ TRAIN_LABELS = 'train-labels-idx1-ubyte.gz'
 TEST_IMAGES = 't10k-images-idx3-ubyte.gz'
 TEST_LABELS = 't10k-labels-idx1-ubyte.gz'
 
-# The digests of the archives as they were first published; the mirrors have the same.
+# The digests of the archives as they were first published; the mirrors have the same files.
 SHA256 = {
   TRAIN_IMAGES: '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609',
   TRAIN_LABELS: '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c',
@@ -66,10 +66,10 @@ def maybe_download(filename, work_directory, source_url=None):
   """Returns the path of `filename` in `work_directory`, downloading it if it is not there.
 
   A file that is there, packed or unpacked (without '.gz'), is never changed. A download gets its
-  name only when it is complete: with the published SHA-256 if it comes from a mirror of MNIST,
-  and as a complete IDX file if it comes from elsewhere. `source_url` is as in `read_data_sets`,
-  or the address of the file itself. An `OSError` says why each address failed, or that the folder
-  cannot be written, and a `ValueError` that it is an address.
+  name only after a check: of its SHA-256 if it comes from a mirror of MNIST, or that it is a whole
+  IDX file if it is one of the four from elsewhere. `source_url` is as in `read_data_sets`, or the
+  address of the file itself. An `OSError` says why each address failed, or that the folder cannot
+  be written; a `ValueError` says that `work_directory` is an address.
   """
   if re.match(r'\w{2,}:/', str(work_directory)):
     raise ValueError(f'The data must be in a local folder, and {work_directory} is an address.')
@@ -110,13 +110,13 @@ def maybe_download(filename, work_directory, source_url=None):
 
 
 def _addresses(source_url):
-  """Returns a list of the addresses in `source_url`, which may be one, several or none."""
+  """Returns the addresses in `source_url`, one or several, as a list; the mirrors if none."""
   urls = [source_url] if isinstance(source_url, str) else list(source_url or ())
   return list(MIRRORS) if urls in ([], [''], [DEFAULT_SOURCE_URL]) else urls
 
 
 def _download(url, f, filename):
-  """Downloads `url` into the empty file `f`, and returns its size if it is complete."""
+  """Downloads `url` into the empty file `f`, checks it, and returns its size."""
   size = 0
   sha256 = hashlib.sha256()
   started = time.monotonic()
@@ -165,10 +165,10 @@ def _body(url):
 def _idx_parts(f, magic):
   """Yields the dimensions of IDX file `f`, gzipped or not, and then its bytes piece by piece.
 
-  A `ValueError` says what is wrong with a damaged file. It may come as late as after the last
-  byte, so a caller must not reserve memory for what the header promises.
+  A `ValueError` says what is wrong with a damaged file. It may come only after the last byte,
+  so a caller must not reserve memory for what the header promises.
   """
-  if not hasattr(f, 'peek'):  # It is in memory, has no buffer, or is not a file of Python's.
+  if not hasattr(f, 'peek'):  # Such as an io.BytesIO, or a file without a buffer.
     f = io.BufferedReader(io.BytesIO(f.read()))
   # Every IDX file begins with a zero byte, and no gzip file does.
   stream = f if f.peek(1)[:1] == b'\0' else gzip.GzipFile(fileobj=f)
@@ -208,7 +208,7 @@ def _read_idx(f, magic):
         for part in parts:
           data += part
         return np.frombuffer(data, np.uint8).reshape(dims)
-      # More than MNIST waits on disk: a damaged or hostile file cannot fill the memory.
+      # More than MNIST is unpacked to disk first: a hostile file must not fill the memory.
       with tempfile.TemporaryFile() as complete:
         complete.writelines(parts)
         complete.seek(0)
@@ -223,7 +223,7 @@ def extract_images(f):
   """Returns the images in IDX file `f`: uint8 [n, rows, columns, 1], 0 for paper, 255 for ink.
 
   `f` is a file's name, or a file opened for reading bytes; gzipped or plain. A `ValueError` says
-  what is wrong with a file that is damaged or not one of images (magic number 2051).
+  what is wrong with a file that is damaged or holds no images (magic number 2051).
   """
   return _read_idx(f, IMAGES_MAGIC)[..., np.newaxis]
 
@@ -232,7 +232,7 @@ def extract_labels(f, one_hot=False, num_classes=10):
   """Returns the labels in IDX file `f`: uint8 [n], or with `one_hot` float32 [n, num_classes].
 
   `f` is as in `extract_images`. A `ValueError` says what is wrong with a file that is damaged or
-  not one of labels (magic number 2049), or which label has no place among `num_classes`.
+  holds no labels (magic number 2049), or which label is not below `num_classes`.
   """
   labels = _read_idx(f, LABELS_MAGIC)
   return dense_to_one_hot(labels, num_classes) if one_hot else labels
@@ -257,12 +257,12 @@ def dense_to_one_hot(labels_dense, num_classes=10):
 
 
 def _to_float(pixels):
-  """Scales pixels of 0 to 255 to float32 numbers of 0 to 1."""
+  """Turns pixels from 0 to 255 into float32 numbers from 0 to 1."""
   return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
 def _shift(images, most, random):
-  """Shifts each image [n, 784] by up to `most` pixels up or down, and as many left or right."""
+  """Shifts each image [n, 784] at random, by up to `most` pixels up or down and left or right."""
   padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (most, most), (most, most)))
   windows = np.lib.stride_tricks.sliding_window_view(padded, (28, 28), axis=(1, 2))
   rows, columns = random.randint(2 * most + 1, size=(2, len(images)))
@@ -306,7 +306,7 @@ class DataSet:
     self._order = np.arange(self._num_examples)
     self._index_in_epoch = 0
     self._epochs_completed = 0
-    self.max_shift = 0  # By how many pixels, at most, the images of a batch are shifted at random.
+    self.max_shift = 0  # Images of a batch are shifted at random by up to so many pixels.
 
   @property
   def _images(self):
@@ -323,15 +323,15 @@ class DataSet:
   images = property(lambda self: self._images, doc='All images, in the order of the file.')
   labels = property(lambda self: self._labels, doc='All labels, in the order of the file.')
   num_examples = property(lambda self: self._num_examples, doc='The number of examples.')
-  epochs_completed = property(lambda self: self._epochs_completed, doc='Times all were served.')
+  epochs_completed = property(lambda self: self._epochs_completed, doc='Passes over all examples.')
 
   def next_batch(self, batch_size, fake_data=False, shuffle=True):
     """Returns a pair of arrays: the next `batch_size` images and labels, as copies.
 
-    After the last example, the batch goes on with the first.
+    After the last example, the batch goes on with the next epoch.
 
     Args:
-      batch_size: how many examples, at least 1; if there are fewer, they come more than once.
+      batch_size: how many examples, at least 1; a data set with fewer repeats them.
       fake_data: whether to return made-up examples instead, as lists.
       shuffle: whether each epoch has a new random order.
 
@@ -364,7 +364,7 @@ class DataSet:
         parts.append(part)
         self._index_in_epoch += len(part)
         left -= len(part)
-      # take gathers whole rows, in about half the time of indexing.
+      # np.take gathers whole rows, in about half the time of indexing.
       rows = np.concatenate(parts)
       images, labels = np.take(self._stored_images, rows, 0), np.take(self._labels, rows, 0)
       if self.max_shift:
@@ -378,7 +378,7 @@ class DataSet:
     self._order = self._order[permutation]
 
   def __getstate__(self):
-    """Returns what a copy gets; with a generator of its own it goes on with the same batches."""
+    """Returns the state of a copy, whose own random generator gives it the same batches."""
     with self._lock:
       return self.__dict__ | {'_random': copy.deepcopy(self._random)}
 
@@ -411,7 +411,7 @@ def read_data_sets(
   Args:
     train_dir: the folder of the archives, or of the same files unpacked.
     fake_data: whether to read nothing and serve made-up examples.
-    one_hot: whether each label becomes ten numbers, nine of them 0.
+    one_hot: whether each label becomes ten numbers: 1 at its place, 0 elsewhere.
     dtype: float32 for pixels of 0 to 1, uint8 for 0 to 255; a NumPy dtype or a TensorFlow one.
     reshape: whether images are flattened: [n, 784] instead of [n, 28, 28, 1].
     validation_size: how many of the first training examples become the validation set.
@@ -430,7 +430,7 @@ def read_data_sets(
   """
   if fake_data:
     return Datasets(*[DataSet([], [], True, one_hot, dtype, seed=seed) for _ in range(3)])
-  urls = _addresses(source_url)  # A list, because each of the four files goes through it.
+  urls = _addresses(source_url)  # A list, as the first file would use up an iterator.
   train_images, train_labels = _read_pair(TRAIN_IMAGES, TRAIN_LABELS, train_dir, one_hot, urls)
   test_images, test_labels = _read_pair(TEST_IMAGES, TEST_LABELS, train_dir, one_hot, urls)
   if not 0 <= validation_size <= len(train_images):
@@ -447,7 +447,7 @@ def read_data_sets(
 
 
 def _say(*words):
-  """Prints, if it can: the data can be read even when standard output is closed or ASCII only."""
+  """Prints, but does not fail when standard output is closed or cannot show the words."""
   with contextlib.suppress(OSError, ValueError):
     print(*words)
 
@@ -461,7 +461,7 @@ def show_progress(text):
 
 
 def count_steps(first, last):
-  """Yields the numbers from `first` to `last - 1`; shows and prints how long they take."""
+  """Yields the numbers from `first` to `last - 1`; shows the time left, prints the time taken."""
   started = time.perf_counter()
   try:
     for i in range(first, last):
@@ -478,7 +478,7 @@ def count_steps(first, last):
 
 
 def extract_digit(pixels):
-  """Makes one of MNIST's images of a picture of a digit, dark on light or light on dark.
+  """Turns a picture of a digit, dark on light or light on dark, into an image like MNIST's.
 
   Args:
     pixels: uint8 [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha.
@@ -488,19 +488,19 @@ def extract_digit(pixels):
     with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist/ describes.
 
   Raises:
-    ValueError: the picture is blank, holds several digits side by side, or is no such array.
+    ValueError: the picture is blank, holds several digits side by side, or is not such an array.
   """
   pixels = np.asarray(pixels)
   if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not 0 < pixels[:1, :1].size < 5:
     raise ValueError(f'pass uint8 [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
-  # Averaged down to 160x160, strip by strip to save memory, a picture still shows its digit.
+  # Average it down to at most 160x160, which still shows the digit; strips save memory.
   step = math.ceil(max(pixels.shape[:2]) / 160)
   small = pixels.reshape(*pixels.shape[:2], -1)
   for _ in range(2):
     strips = (np.ascontiguousarray(small[i : i + step]) for i in range(0, len(small), step))
     small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
   grey = small[..., :3] @ [0.299, 0.587, 0.114] if small.shape[2] > 2 else small[..., 0]
-  alpha = small[..., -1] / 255  # Through it shows more of the rest; or if that is ink, paper.
+  alpha = small[..., -1] / 255  # Where it is low: average grey, or paper if only ink is opaque.
   if small.shape[2] in (2, 4) and np.any(alpha):
     opaque = np.average(grey, weights=alpha)
     paper = opaque if np.mean(alpha) > 0.5 else 255 * (opaque < 128)
@@ -513,7 +513,7 @@ def extract_digit(pixels):
   # Paper is what remains when everything dark and narrow is filled: a morphological closing.
   paper = np.maximum(_slide(np.min, _slide(np.max, grey, window), window), 1)
   ink = 1 - grey / paper
-  # Light that falls off looks like a surface of second degree; noise is less in 3x3 pixels.
+  # Uneven light fits a quadratic surface; averages of 3x3 pixels have less noise.
   rows, columns = np.indices(grey.shape).reshape(2, -1) / side
   terms = np.polynomial.polynomial.polyvander2d(rows, columns, [2, 2])
   light = terms @ np.linalg.lstsq(terms.T @ terms, terms.T @ grey.ravel(), rcond=None)[0]
@@ -521,13 +521,13 @@ def extract_digit(pixels):
   noise = np.quantile(np.abs(grey - _slide(np.mean, grey, 3)) / paper, 0.25) / 0.3
   if np.max(_slide(np.mean, darker, 3)) < np.clip(3 * noise, 0.1, 0.4):
     raise ValueError('blank')
-  # Connected parts get the number of one of their pixels: the greatest spreads, and in leaps.
-  mask = ink > 0.4 * np.max(ink)  # The lines of the paper are fainter.
+  # Number the connected parts: the largest pixel number in each spreads, in leaps for speed.
+  mask = ink > 0.4 * np.max(ink)  # Ruled lines on the paper are fainter.
   labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
   while not np.array_equal(labels, before):
     before, labels = labels, mask * _slide(np.max, labels, 3)
     labels = mask * labels.ravel()[labels - 1]
-  # Specks are small parts; what lies along an edge is a desk, and counts if there is little else.
+  # Drop specks, which are small, and a desk along an edge unless there is little else.
   mass = np.bincount(labels.ravel(), (mask * ink).ravel())
   rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
   mass[np.bincount(rim, minlength=len(mass)) > side / 2] /= 400
@@ -539,7 +539,7 @@ def extract_digit(pixels):
   if any(left[1] < right[0] for left, right in zip(spans, spans[1:], strict=False)):
     raise ValueError('several digits side by side')
   size = max(np.ptp(rows), np.ptp(columns)) + 1
-  if step > 1 and size < 40:  # Small in a large picture, it is looked at from nearer.
+  if step > 1 and size < 40:  # Small in a large picture: again with the part around it.
     top, left = (max(min(at) - size // 2, 0) * step for at in (rows, columns))
     return extract_digit(pixels[top : top + 2 * size * step, left : left + 2 * size * step])
   scale = 20 / size
@@ -561,7 +561,7 @@ def _slide(function, image, size):
 
 def upright(pixels, content):
   """Turns the pixels of a JPEG file as its EXIF orientation (CIPA DC-008) says."""
-  # Tag 274, type 3 (short), one value, in either order of bytes.
+  # Tag 274, type 3 (short), one value, in either byte order.
   big, little = rb'\x01\x12\x00\x03\x00\x00\x00\x01\x00', rb'\x12\x01\x03\x00\x01\x00\x00\x00'
   entry = rb'\xff\xd8.*?Exif\x00\x00.{8,999}?(?:%b|%b)([\x02-\x08])' % (big, little)
   found = re.match(entry, content[: 1 << 16], re.DOTALL)

@@ -4,13 +4,13 @@ import os
 import signal
 import sys
 
-# A prompt, a notebook or IDLE lives on when the program ends; a shell wants an exit status.
+# A prompt, a notebook or IDLE must stay open after an error; a shell needs an exit status.
 PROMPT = hasattr(sys, 'ps1') or sys.flags.inspect or 'idlelib.run' in sys.modules
 STOP = RuntimeError if PROMPT else SystemExit
 if __name__ == '__main__' and not PROMPT:
-  # Ctrl-C needs no traceback. While TensorFlow loads, it could lose an exception.
+  # Ctrl-C should show no traceback. While TensorFlow loads, an exception could be lost.
   signal.signal(signal.SIGINT, lambda *_: (sys.exit if 'tf' in globals() else os._exit)(130))
-  sys.stdout and sys.stdout.reconfigure(errors='backslashreplace')  # For names like caf\u00e9.
+  sys.stdout and sys.stdout.reconfigure(errors='backslashreplace')  # For accents in file names.
 
 import argparse
 import contextlib
@@ -25,17 +25,17 @@ import input_data
 
 
 def parse_flags():
-  """Returns the flags; answers a wrong one before TensorFlow takes its seconds to load."""
+  """Returns the flags; reports a mistake at once, before TensorFlow, which is slow to load."""
   parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
   add = parser.add_argument
-  add('--data_dir', type=os.path.expanduser, default='MNIST_data', help='folder of the archives')
-  add('--steps', type=int, default=20000, help='training steps')
+  add('--data_dir', type=os.path.expanduser, default='MNIST_data', help='folder of the MNIST data')
+  add('--steps', type=int, default=20000, help='training steps in all')
   add('--batch_size', type=int, default=50, help='images in a training step')
-  add('--learning_rate', type=float, default=1e-4, help='of Adam; with --fast, the highest')
+  add('--learning_rate', type=float, default=1e-4, help='of Adam; with --fast, its highest value')
   add('--fast', action='store_true', help='reach 99.2 %% in 1,000 steps of 100 images')
-  add('--bfloat16', action='store_true', help='compute in mixed precision')
+  add('--bfloat16', action='store_true', help='compute partly in 16 bits')
   add('--seed', type=int, help='makes a run repeatable')
-  add('--log_dir', type=os.path.expanduser, help='folder of curves and checkpoints, to go on from')
+  add('--log_dir', type=os.path.expanduser, help='folder to save training in, and to go on from')
   add('--predict', nargs='+', metavar='FILE', help='pictures to recognise instead of training')
   # Pasted into a prompt or a notebook, the program has no command line of its own.
   own = os.path.basename(sys.argv[0]) == os.path.basename(globals().get('__file__', ''))
@@ -64,32 +64,32 @@ tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
 
 SAVE_STEPS = 1000  # From one checkpoint to the next.
-SIGNALS = []  # The signals that came during training.
+SIGNALS = []  # The signals that came during training, such as that of Ctrl-C.
 
 
 def deepnn(x):
-  """Builds the net that tells which digits the images `x` show: [n, 784] pixels from 0 to 1.
+  """Builds the net that recognises the digits in the images `x`: [n, 784] pixels from 0 to 1.
 
-  Returns the logits of the ten digits, [n, 10], and the placeholder for the probability, from 0
-  to 1, that dropout keeps a neuron.
+  Returns the logits, [n, 10], a score for each digit, and the placeholder for the probability,
+  from 0 to 1, that dropout keeps a neuron.
   """
   with tf.name_scope('reshape'):
     x_image = tf.reshape(x, [-1, 28, 28, 1])
-  # 32 features of 5x5 pixels.
+  # The first layer looks for 32 features, each of 5x5 pixels.
   with tf.name_scope('conv1'):
     W_conv1 = weight_variable([5, 5, 1, 32])
     b_conv1 = bias_variable([32])
     h_conv1 = tf.nn.relu(conv2d(x_image, W_conv1) + b_conv1)
   with tf.name_scope('pool1'):
     h_pool1 = max_pool_2x2(h_conv1)
-  # 64 features of those features.
+  # The second layer combines them into 64 larger features.
   with tf.name_scope('conv2'):
     W_conv2 = weight_variable([5, 5, 32, 64])
     b_conv2 = bias_variable([64])
     h_conv2 = tf.nn.relu(conv2d(h_pool1, W_conv2) + b_conv2)
   with tf.name_scope('pool2'):
     h_pool2 = max_pool_2x2(h_conv2)
-  # Pooled twice, an image is 7x7 by now; 1024 neurons see all of it.
+  # Pooling twice has made 7x7 of 28x28 pixels; each of 1024 neurons sees all of that.
   with tf.name_scope('fc1'):
     W_fc1 = weight_variable([7 * 7 * 64, 1024])
     b_fc1 = bias_variable([1024])
@@ -107,22 +107,22 @@ def deepnn(x):
 
 
 def conv2d(x, W):
-  """Convolves images [n, rows, columns, in] with `W` [5, 5, in, out]; their size stays."""
+  """Convolves images [n, rows, columns, in] with `W` [5, 5, in, out]; they keep their size."""
   return tf.nn.conv2d(x, W, strides=[1, 1, 1, 1], padding='SAME')
 
 
 def max_pool_2x2(x):
-  """Keeps the largest of each 2x2 pixels, which halves both sides of the images."""
+  """Keeps the largest of each 2x2 pixels, which halves height and width of the images."""
   return tf.nn.max_pool(x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding='SAME')
 
 
 def weight_variable(shape):
-  """Makes a variable of small random numbers, without which all neurons would learn the same."""
+  """Makes a variable of small random numbers, so that neurons do not all learn the same thing."""
   return tf.Variable(tf.truncated_normal(shape, stddev=0.1))
 
 
 def bias_variable(shape):
-  """Makes a variable of 0.1, just positive, as a ReLU that starts below 0 may never learn."""
+  """Makes a variable filled with 0.1, because a ReLU that starts below 0 may never learn."""
   return tf.Variable(tf.constant(0.1, shape=shape))
 
 
@@ -145,7 +145,7 @@ def main(flags):
     global_step = tf.train.get_or_create_global_step()
     with tf.name_scope('adam_optimizer'):
       rate = flags.learning_rate
-      if flags.fast:  # It rises for a fifth of the steps, and then falls to 0.
+      if flags.fast:  # The rate rises for a fifth of the steps, and then falls to 0.
         fall = tf.train.polynomial_decay(1.25 * rate, global_step, flags.steps, 0.0)
         rate = tf.train.polynomial_decay(0.0, global_step + 1, flags.steps / 5, rate)
         rate = tf.minimum(rate, fall)
@@ -170,7 +170,7 @@ def main(flags):
 
 
 def run_net(sess, y_conv, x, keep_prob, images):
-  """Returns the logits of `images` [n, 784], 200 at a time: 10,000 at once take a gigabyte."""
+  """Returns the logits of `images` [n, 784]; runs 200 at a time, as 10,000 take a gigabyte."""
   batches = [images[i : i + 200] for i in range(0, len(images), 200)]
   return np.concatenate([sess.run(y_conv, {x: batch, keep_prob: 1.0}) for batch in batches])
 
@@ -178,7 +178,7 @@ def run_net(sess, y_conv, x, keep_prob, images):
 def training_steps(sess, flags, mnist, net, curves):
   """Yields the number of each training step; goes on from a checkpoint, if there is one.
 
-  Between the steps it draws what the loop leaves in `curves`, and saves the net, also on Ctrl-C.
+  Between steps, it draws what `main` put into `curves`, and saves the net, also on Ctrl-C.
   """
   if {d.images.shape[1:] for d in mnist[1:]} != {(784,)} or not all(d.num_examples for d in mnist):
     raise STOP(f'{flags.data_dir} must hold images of 28x28: over 5,000 to train, some to test.')
@@ -192,12 +192,12 @@ def training_steps(sess, flags, mnist, net, curves):
   if first:
     print(f'Going on from step {first}.', flush=True)
   if first >= flags.steps > 0:
-    print(f'The net in {folder} has had {first} steps already. A larger --steps trains it on.')
+    print(f'The net in {folder} has had {first} steps already. A larger --steps trains it more.')
   mnist.train.max_shift = int(flags.fast)
-  for _ in range(first):  # The batches that it has had.
+  for _ in range(first):  # Skip the batches that the net has had.
     mnist.train.next_batch(flags.batch_size)
   with tf.name_scope('pictures'):
-    # The filters of the first layer, 8 in a row: grey is 0, and light above it.
+    # The filters of the first layer, 8 in a row: grey is 0, lighter is more, and darker less.
     W = tf.pad(tf.trainable_variables('conv1')[0][:, :, 0], [[0, 1], [0, 1], [0, 0]])
     tiles = tf.unstack(W, axis=2)
     rows = [tf.concat(tiles[n : n + 8], 1) for n in range(0, len(tiles) - 7, 8)]
@@ -209,7 +209,7 @@ def training_steps(sess, flags, mnist, net, curves):
     for number in handlers:
       signal.signal(number, lambda number, _: SIGNALS.append(number))
     writer = tf.summary.FileWriter(folder, sess.graph, session=sess)
-    # From here on, TensorBoard drops what a killed run drew after its last checkpoint.
+    # This has TensorBoard drop what a killed run drew after its last checkpoint.
     writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first and first + 1)
     for i in input_data.count_steps(first, flags.steps):
       yield i
@@ -222,7 +222,7 @@ def training_steps(sess, flags, mnist, net, curves):
           writer.add_summary(sess.run(filters), step)
           saver.save(sess, os.path.join(folder, 'model.ckpt'), step, write_meta_graph=False)
       if SIGNALS:
-        with contextlib.suppress(OSError):  # Perhaps nobody reads that any more.
+        with contextlib.suppress(OSError):  # The terminal may have been closed.
           advice = f'To go on, run this again with --log_dir {shlex.quote(folder)}'
           print(f'Stopped after {step} steps. {advice}', flush=True)
         raise KeyboardInterrupt if PROMPT else SystemExit(128 + SIGNALS[0])
@@ -245,7 +245,7 @@ def measure(net, data):
 
 
 def draw(writer, name, step, values):
-  """Draws a point of both curves, or ends the program if the loss is no number any more."""
+  """Draws a point of both curves; ends the program if the loss is infinite or not a number."""
   if not np.isfinite(loss := values['cross_entropy']):
     raise STOP(f'The loss is {loss} at step {step}. Try a smaller --learning_rate.')
   points = [tf.Summary.Value(tag=f'{name}/{t}', simple_value=v) for t, v in values.items()]
@@ -254,14 +254,14 @@ def draw(writer, name, step, values):
 
 
 def restore(sess, saver, folder):
-  """Loads the newest whole checkpoint in `folder`, and returns whether there is one."""
+  """Loads the newest undamaged checkpoint in `folder`, and returns whether there is one."""
   paths = [path.removesuffix('.index') for path in tf.gfile.Glob(f'{folder}/*.index')]
   paths.sort(key=lambda path: (len(path), path))  # -900 comes before -1000.
   reason = 'damaged' if os.path.exists(f'{folder}/checkpoint') else None
   while paths:
     try:
       saver.restore(sess, paths[-1])
-      saver.recover_last_checkpoints(paths)  # So that these, too, give way to newer ones.
+      saver.recover_last_checkpoints(paths)  # So that newer ones replace these, too.
       return True
     except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError):
       paths, reason = [], 'of another model'
@@ -275,14 +275,12 @@ def restore(sess, saver, folder):
 def check_bfloat16(net):
   """Ends the program where bfloat16 does not work, and says where it is fast."""
   if tf.config.list_physical_devices('GPU'):
-    raise STOP('--bfloat16 is for processors, and this run would be on the GPU: leave it out.')
+    raise STOP('--bfloat16 is for the CPU, and this run would be on the GPU: leave it out.')
   try:
     net(np.zeros([1, 784]))
   except tf.errors.OpError:
     raise STOP('TensorFlow refuses bfloat16 here: it needs a processor with AVX-512.') from None
-  print(
-    'bfloat16 is fast on processors with AMX or AVX512_BF16, and slower than float32 on others.'
-  )
+  print('bfloat16 is fast on processors with AMX or AVX512_BF16, slower than float32 on others.')
 
 
 def test_accuracy(sess, flags, test, net):
@@ -301,7 +299,7 @@ def test_accuracy(sess, flags, test, net):
 
 
 def recognise(flags):
-  """Prints the digit in each file of --predict; returns the exit status, 1 if one has none."""
+  """Prints the digit in each file of --predict; returns the exit status, 1 if any file failed."""
   status = 0
   config = tf.ConfigProto(gpu_options={'allow_growth': True})
   with tf.Graph().as_default(), tf.Session(config=config) as sess:
@@ -329,30 +327,30 @@ def recognise(flags):
         print(f'{file}: {reason}', file=sys.stderr)
         status = 1
       else:
-        # Of made photographs, 70 % of the wrong answers are below that and 2 % of the right ones.
+        # Of answers on synthetic photographs, 70 % of the wrong and 2 % of the right are below.
         sure = '' if np.max(chances) >= 0.9 else ', not sure'
         print(f'{file}: {np.argmax(chances)} ({np.max(chances):.1%}{sure})', flush=True)
   return status
 
 
 def count_pixels(content, sess, jpeg_shape, contents):
-  """Returns how many pixels a picture file says it has, before decoding makes room for them."""
+  """Returns how many pixels a picture file says it has, to refuse a huge one before decoding."""
   if re.match(rb'RIFF....WEBP|....ftyp|II\*\0|MM\0\*|BM.{26}[^\x18\x20]', content, re.DOTALL):
     raise ValueError('WebP, HEIC, TIFF and paletted BMP are not read; save it as PNG or JPEG')
   if content.startswith(b'\x89PNG'):
     return int.from_bytes(content[16:20], 'big') * int.from_bytes(content[20:24], 'big')
   if content.startswith(b'GIF8'):
     columns, rows = (int.from_bytes(content[n : n + 2], 'little') for n in (6, 8))
-    return rows * columns * max(content.count(b'\0,\0\0\0\0'), 1)  # Frame after frame.
+    return rows * columns * max(content.count(b'\0,\0\0\0\0'), 1)  # In each of its frames.
   if content.startswith(b'\xff\xd8'):
     return np.prod(sess.run(jpeg_shape, feed_dict={contents: content})[:2], dtype=np.int64)
-  return 0  # A BMP file is itself as large as its pixels.
+  return 0  # No BMP takes more memory than its file does.
 
 
 if __name__ == '__main__':
   try:
     sys.exit(recognise(FLAGS)) if FLAGS.predict else main(FLAGS)
-  except OSError as error:  # Of standard output; all others are answered where they arise.
+  except OSError as error:  # From standard output, unless it names a file.
     if PROMPT or error.filename:
       raise
     if not isinstance(error, BrokenPipeError):

@@ -4,11 +4,11 @@ import os
 import signal
 import sys
 
-# A prompt, a notebook or IDLE lives on when the program ends; a shell wants an exit status.
+# A prompt, a notebook or IDLE must stay open after an error; a shell needs an exit status.
 PROMPT = hasattr(sys, 'ps1') or sys.flags.inspect or 'idlelib.run' in sys.modules
 STOP = RuntimeError if PROMPT else SystemExit
 if __name__ == '__main__' and not PROMPT:
-  # Ctrl-C needs no traceback. While TensorFlow loads, it could lose an exception.
+  # Ctrl-C should show no traceback. While TensorFlow loads, an exception could be lost.
   signal.signal(signal.SIGINT, lambda *_: (sys.exit if 'tf' in globals() else os._exit)(130))
 
 import argparse
@@ -19,13 +19,13 @@ import input_data
 
 
 def parse_flags():
-  """Returns the flags; answers a wrong one before TensorFlow takes its seconds to load."""
+  """Returns the flags; reports a mistake at once, before TensorFlow, which is slow to load."""
   parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
   add = parser.add_argument
-  add('--data_dir', type=os.path.expanduser, default='MNIST_data', help='folder of the archives')
+  add('--data_dir', type=os.path.expanduser, default='MNIST_data', help='folder of the MNIST data')
   add('--steps', type=int, default=1000, help='training steps')
   add('--batch_size', type=int, default=100, help='images in a training step')
-  add('--learning_rate', type=float, default=0.5, help='of gradient descent')
+  add('--learning_rate', type=float, default=0.5, help='learning rate of gradient descent')
   add('--seed', type=int, help='makes a run repeatable')
   add('--log_dir', type=os.path.expanduser, help='folder of curves and pictures for TensorBoard')
   # Pasted into a prompt or a notebook, the program has no command line of its own.
@@ -57,13 +57,13 @@ def main(flags):
     raise STOP(f'The data cannot be read: {error}') from None
   with tf.Graph().as_default():
     tf.set_random_seed(flags.seed)
-    # The model: the evidence for each digit is a weighted sum of the pixels.
+    # The model: the evidence for each digit is a weighted sum of the pixels, plus a bias.
     x = tf.placeholder(tf.float32, [None, 784], name='x')
     with tf.name_scope('softmax'):
       W = tf.Variable(tf.zeros([784, 10]))
       b = tf.Variable(tf.zeros([10]))
       y = tf.matmul(x, W) + b
-    # The loss, from y as it is: the logarithm of tf.nn.softmax(y) could be that of 0.
+    # The loss takes y, not tf.nn.softmax(y), which can round to 0, and 0 has no logarithm.
     y_ = tf.placeholder(tf.float32, [None, 10], name='y_')
     with tf.name_scope('loss'):
       cross_entropy = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=y_, logits=y))
@@ -85,20 +85,20 @@ def main(flags):
 
 
 def training_steps(sess, flags, mnist, metrics, curves):
-  """Yields the number of each training step, and draws curves between one step and the next.
+  """Yields the number of each training step, and draws the curves for TensorBoard in between.
 
-  The loop leaves the values of `metrics`, the loss and the accuracy, in `curves[number]`.
+  Every 100 steps, `main` puts the values of `metrics`, the loss and accuracy, into `curves[i]`.
   """
   if {d.images.shape[1:] for d in mnist[1:]} != {(784,)} or not all(d.num_examples for d in mnist):
     raise STOP(f'{flags.data_dir} must hold images of 28x28: over 5,000 to train, some to test.')
   validation = {'x:0': mnist.validation.images, 'y_:0': mnist.validation.labels}
-  with tf.name_scope('pictures'):  # Blue speaks for a digit, and red against it.
+  with tf.name_scope('pictures'):  # Blue pixels are evidence for a digit, and red ones against it.
     W = tf.transpose(tf.reshape(tf.trainable_variables()[0], [28, 28, 10]), [2, 0, 1])
     colours = tf.stack([tf.nn.relu(-W), tf.zeros_like(W), tf.nn.relu(W)], axis=3)
     pictures = tf.summary.image('weights', colours, max_outputs=10)
   try:
     writer = flags.log_dir and tf.summary.FileWriter(flags.log_dir, sess.graph, session=sess)
-    if writer:  # TensorBoard then shows this run instead of an earlier one in the same folder.
+    if writer:  # So that TensorBoard shows this run, not an earlier one in the same folder.
       writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), 0)
     for i in input_data.count_steps(0, flags.steps):
       yield i
@@ -112,7 +112,7 @@ def training_steps(sess, flags, mnist, metrics, curves):
         if writer:
           points = [tf.Summary.Value(tag=f'{name}/{t}', simple_value=v) for t, v in values.items()]
           writer.add_summary(sess.run(pictures), n)
-          writer.add_summary(tf.Summary(value=points), n)  # Small, so that a full disk is noticed.
+          writer.add_summary(tf.Summary(value=points), n)  # Small ones notice a full disk.
           writer.flush()
   except tf.errors.OpError as error:
     reason = str(error).partition('; ')[2].partition('\n')[0]  # TensorFlow says 'PATH; REASON'.
@@ -122,7 +122,7 @@ def training_steps(sess, flags, mnist, metrics, curves):
 if __name__ == '__main__':
   try:
     main(FLAGS)
-  except OSError as error:  # Of standard output; all others are answered where they arise.
+  except OSError as error:  # From standard output, unless it names a file.
     if PROMPT or error.filename:
       raise
     if not isinstance(error, BrokenPipeError):
