@@ -189,9 +189,10 @@ def training_steps(sess, flags, mnist, net, curves):
   saver = tf.train.Saver(max_to_keep=2, save_relative_paths=True)
   restore(sess, saver, folder)
   first = int(sess.run(tf.train.get_global_step()))
-  if first:
-    print(f'Going on from step {first}.', flush=True)
-  if first >= flags.steps > 0:
+  if 0 < first < flags.steps:
+    schedule = ' of the fast schedule' if flags.fast else ''
+    print(f'Going on from step {first} of {flags.steps}{schedule}.', flush=True)
+  elif first >= flags.steps > 0:
     print(f'The net in {folder} has had {first} steps already. A larger --steps trains it more.')
   mnist.train.max_shift = int(flags.fast)
   for _ in range(first):  # Skip the batches that the net has had.

@@ -140,8 +140,22 @@ def test_a_batch_is_a_copy_and_training_reorders_nothing(read, dtype, looked_at)
     labels[:] = 7
   assert train.epochs_completed == 1
   untouched = read(dtype=dtype, one_hot=True).train
-  np.testing.assert_array_equal(train.images, untouched.images)
-  np.testing.assert_array_equal(train.labels, untouched.labels)
+  assert np.array_equal(train.images, untouched.images)
+  assert np.array_equal(train.labels, untouched.labels)
+
+
+def test_shifted_images_are_themselves_in_one_of_nine_places(read):
+  train, shifted = (read(dtype=np.uint8, seed=1).train for _ in range(2))
+  shifted.max_shift = 1
+  images, labels = train.next_batch(3000)
+  found, found_labels = shifted.next_batch(3000)
+  np.testing.assert_array_equal(found_labels, labels)
+  padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (1, 1), (1, 1)))
+  corners = [(row, column) for row in range(3) for column in range(3)]
+  places = [padded[:, row : row + 28, column : column + 28] for row, column in corners]
+  equal = [np.all(place.reshape(found.shape) == found, 1) for place in places]
+  assert np.any(equal, 0).all() and np.sum(equal, 1).min() > 240
+  assert digest(train.images) == digest(shifted.images)  # Only batches are shifted.
 
 
 def test_batches_follow_what_the_reader_changes_in_the_images(read):
@@ -187,11 +201,11 @@ def test_a_large_batch_spans_as_many_epochs_as_it_needs(size):
 
 
 def test_a_batch_larger_than_the_training_set_has_each_example_once_an_epoch(read):
-  train = read(seed=1).train
+  train = read(dtype=np.uint8, seed=1).train
   train.next_batch(20000)
   labels = train.next_batch(165000)[1]
   assert labels.shape == (165000,) and train.epochs_completed == 3
-  once = collections.Counter(read().train.labels.tolist())
+  once = collections.Counter(train.labels.tolist())
   for start in (35000, 90000):
     assert collections.Counter(labels[start : start + 55000].tolist()) == once
 
