@@ -1,10 +1,13 @@
 """What the tests share: where things are, and how a shell user would run the programs."""
 
-import concurrent.futures
+import fcntl
+import functools
 import gzip
 import importlib
+import math
 import os
 import pathlib
+import pickle
 import struct
 import subprocess
 import sys
@@ -36,32 +39,34 @@ def write_idx(path, magic, *dims, data=b''):
     f.write(struct.pack(f'>{1 + len(dims)}I', magic, *dims) + data)
 
 
-# Two programs at a time have a core each, which is faster than both having both.
+# Each of the workers that pytest.ini asks for has a core, which is faster than if all had all.
 os.environ['TF_NUM_INTRAOP_THREADS'] = '1'
 
-# What begins with the first test and goes on beside the others, on both cores: commands, in which
-# {} is a folder of their own, and functions of test modules with their arguments.
-BACKGROUND = {
-  'watched deep': 'test_tutorial:watched_deep',
-  'paste README.md': 'test_readme:pasted README.md',
-  'deep': 'mnist_deep.py --seed 1 --steps 400 --log_dir {}',
-  'fast': 'mnist_deep.py --seed 1 --fast --steps 250 --log_dir {}',
+# What several tests look at, the longest first: commands, in which {} is a folder of their own and
+# {digits} that of a small data set, and functions of test modules with their arguments.
+RUNS = {
   'push': 'test_readme:pushed',
-  'watched softmax': 'test_tutorial:watched_softmax',
-  'paste mnist_deep.py': 'test_readme:pasted mnist_deep.py',
-  'paste mnist_softmax.py': 'test_readme:pasted mnist_softmax.py',
+  'fast': 'mnist_deep.py --seed 1 --fast --steps 220 --log_dir {}',
+  'paste README.md': 'test_readme:pasted README.md',
   'old texts': 'test_old_texts:typed',
+  'watched deep': 'test_tutorial:watched_deep',
   'resumed': 'test_log_dir:resumed',
-  'seeded': 'mnist_deep.py --seed 3 --steps 20 --log_dir {}',
-  'seeded again': 'mnist_deep.py --seed 3 --steps 20 --log_dir {}',
+  'deep': 'mnist_deep.py --seed 1 --steps 300 --log_dir {}',
+  'benchmark': 'tests/benchmark.py --rounds 1 --steps 2',
+  'watched softmax': 'test_tutorial:watched_softmax',
+  'paste mnist_deep.py': 'test_readme:pasted mnist_deep.py {digits}',
+  'paste mnist_softmax.py': 'test_readme:pasted mnist_softmax.py {digits}',
+  'seeded': 'mnist_deep.py --seed 3 --steps 20 --data_dir {digits} --log_dir {}',
+  'seeded again': 'mnist_deep.py --seed 3 --steps 20 --data_dir {digits} --log_dir {}',
+  'bfloat16': 'mnist_deep.py --seed 3 --steps 20 --data_dir {digits} --log_dir {} --bfloat16',
+  'bfloat16 refused': 'test_programs:without_avx512',
   'softmax 0': 'mnist_softmax.py --seed 0',
   'softmax 1': 'mnist_softmax.py --seed 1 --log_dir {}',
   'softmax in a copy': 'test_programs:in_a_copy',
   'mnist_softmax.py diverging': 'mnist_softmax.py --steps 1 --learning_rate 1e38',
   'mnist_deep.py diverging': 'mnist_deep.py --steps 5 --learning_rate 1e38',
-  'no folder': 'mnist_deep.py --steps 20 --seed 3',
+  'terminal': 'test_programs:on_a_terminal {digits}',
   'no net': 'mnist_deep.py --log_dir {} --predict seven.png',
-  'benchmark': 'tests/benchmark.py --rounds 1 --steps 2',
 }
 
 # Peak memory is measured from a small process: a child's begins with that of its parent.
@@ -73,51 +78,73 @@ sys.exit(status)
 """
 
 
-def start(job, folder):
+def start(line, folder, digits):
   """Runs a line of the table, and returns the finished process."""
-  if ':' in job:
-    module, function, *arguments = job.replace(':', ' ').split()
+  if ':' in line:
+    module, function, *arguments = line.format(digits=digits).replace(':', ' ').split()
     done = getattr(importlib.import_module(module), function)(folder, *arguments)
   else:
-    done = run('-c', MEASURED, *job.format(folder).split())
+    done = run('-c', MEASURED, *line.format(folder, digits=digits).split())
   done.folder = folder
   return done
 
 
 @pytest.fixture(scope='session')
-def runs(request, tmp_path_factory):
-  """Waits for what is done in the background: `runs(name)` is its finished process."""
-  futures = {}
-  with concurrent.futures.ThreadPoolExecutor(2) as pool:
+def once(tmp_path_factory):
+  """Does something once for all workers: `once(name, make)` is what `make(folder)` returned."""
+  shared = tmp_path_factory.getbasetemp()
+  if 'PYTEST_XDIST_WORKER' in os.environ:
+    shared = shared.parent
 
-    def submit(name):
-      if name not in futures:
-        futures[name] = pool.submit(start, BACKGROUND[name], tmp_path_factory.mktemp('run'))
-      return futures[name]
+  def made(name, make):
+    folder = shared / name.replace(' ', '_')
+    result = pathlib.Path(f'{folder}.pickle')
+    with open(f'{folder}.lock', 'w') as lock:
+      fcntl.flock(lock, fcntl.LOCK_EX)  # Another worker may be at it.
+      if not result.exists():
+        folder.mkdir(exist_ok=True)
+        result.write_bytes(pickle.dumps(make(folder)))
+      return pickle.loads(result.read_bytes())
 
-    if len(request.session.items) > 100:  # A part of the tests starts only what it needs.
-      for name in BACKGROUND:
-        submit(name)
-    yield lambda name: submit(name).result()
-    pool.shutdown(cancel_futures=True)
+  return made
+
+
+@pytest.fixture(scope='session')
+def runs(once, digits):
+  """Runs what is in the table: `runs(name)` is the finished process."""
+  return functools.cache(lambda name: once(name, lambda f: start(RUNS[name], f, digits)))
 
 
 def pytest_collection_modifyitems(items):
-  """Has the tests that wait for the background come last."""
-  items.sort(key=lambda item: 'runs' in item.fixturenames)
-
-
-@pytest.fixture(scope='session', autouse=True)
-def begin(request):
-  """Has the background begin before the first test, if any test waits for it."""
-  if any('runs' in item.fixturenames for item in request.session.items):
-    request.getfixturevalue('runs')
+  """Leaves all that needs a kernel to one worker."""
+  for item in items:
+    if 'kernel' in item.fixturenames:
+      item.add_marker(pytest.mark.xdist_group('kernel'))
 
 
 @pytest.fixture
 def archives():
   """The folder of the real archives."""
   return ROOT / 'MNIST_data'
+
+
+def write_digits(folder):
+  for file, dims, magic in (
+    ('train-images-idx3-ubyte.gz', (5200, 28, 28), 2051),
+    ('train-labels-idx1-ubyte.gz', (5200,), 2049),
+    ('t10k-images-idx3-ubyte.gz', (200, 28, 28), 2051),
+    ('t10k-labels-idx1-ubyte.gz', (200,), 2049),
+  ):
+    with gzip.open(ROOT / 'MNIST_data' / file) as f:
+      data = f.read(4 + 4 * len(dims) + math.prod(dims))[4 + 4 * len(dims) :]
+    write_idx(folder / file, magic, *dims, data=data)
+  return str(folder)
+
+
+@pytest.fixture(scope='session')
+def digits(once):
+  """A folder of the archives' first digits, with which a short run takes a second or two."""
+  return once('digits', write_digits)
 
 
 @pytest.fixture(scope='session')

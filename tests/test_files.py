@@ -42,15 +42,15 @@ def refused(folder):
 
 
 def test_unpacked_files_are_found(folder, capsys):
-  packed = input_data.read_data_sets(folder)
+  packed = input_data.read_data_sets(folder, dtype=np.uint8)
   for path in list(folder.iterdir()):
     (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
     path.unlink()
   capsys.readouterr()
-  unpacked = input_data.read_data_sets(folder)
+  unpacked = input_data.read_data_sets(folder, dtype=np.uint8)
   assert capsys.readouterr().out.splitlines()[0] == f'Extracting {folder}/train-images-idx3-ubyte'
-  np.testing.assert_array_equal(unpacked.train.images, packed.train.images)
-  np.testing.assert_array_equal(unpacked.test.labels, packed.test.labels)
+  assert np.array_equal(unpacked.train.images, packed.train.images)
+  assert np.array_equal(unpacked.test.labels, packed.test.labels)
 
 
 def test_a_folder_with_the_name_of_an_unpacked_file_is_not_taken_for_it(archives, tmp_path):
@@ -152,7 +152,7 @@ def real_peak():
   ],
 )
 def test_a_hostile_file_takes_no_more_memory_than_a_real_one(tmp_path, real_peak, dims, size):
-  deflate = zlib.compressobj(wbits=31)
+  deflate = zlib.compressobj(1, wbits=31)
   with open(tmp_path / 'bomb.gz', 'wb') as f:
     f.write(deflate.compress(struct.pack('>4I', 2051, *dims)))
     f.write(deflate.compress(bytes(size)) + deflate.flush())
@@ -210,7 +210,7 @@ def mutated(draw):
 
 
 @hypothesis.given(mutated())
-@hypothesis.settings(max_examples=1000, deadline=None, database=None)
+@hypothesis.settings(max_examples=500, deadline=None, database=None)
 def test_a_mutated_archive_is_read_rightly_or_refused(case):
   packed, data, file = case
   try:
@@ -223,7 +223,7 @@ def test_a_mutated_archive_is_read_rightly_or_refused(case):
 
 
 @hypothesis.given(st.data())
-@hypothesis.settings(max_examples=500, deadline=None, database=None)
+@hypothesis.settings(max_examples=250, deadline=None, database=None)
 def test_a_mutated_real_archive_is_read_rightly_or_refused(data):
   archive = bytearray((ROOT / 'MNIST_data' / input_data.TEST_LABELS).read_bytes())
   for place in data.draw(st.lists(st.integers(0, len(archive) * 8 - 1), max_size=4)):

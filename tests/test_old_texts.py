@@ -67,7 +67,7 @@ train_step = tf.train.AdamOptimizer(1e-4).minimize(cross_entropy)
 correct_prediction = tf.equal(tf.argmax(y_conv, 1), tf.argmax(y_, 1))
 accuracy = tf.reduce_mean(tf.cast(correct_prediction, "float"))
 sess.run(tf.initialize_all_variables())
-for i in range(201):
+for i in range(101):
   batch = mnist.train.next_batch(50)
   if i % 100 == 0:
     train_accuracy = accuracy.eval(feed_dict={x: batch[0], y_: batch[1], keep_prob: 1.0})
@@ -152,7 +152,7 @@ def test_square_images(figures):
 
 
 def test_the_first_expert_version(figures):
-  assert float(figures[5]) > 0.8
+  assert float(figures[5]) > 0.6
 
 
 def test_tensorflow_dtypes_are_accepted(figures):

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from test_log_dir import weights
 
 from conftest import ROOT, lines_of, run, write_idx
 
@@ -44,14 +46,14 @@ def test_deep_prints_what_the_original_did(runs):
   assert re.fullmatch('Running on: .+', lines[0])
   assert lines[1:5] == EXTRACTING
   assert lines[5] == f'Saving graph to: {done.folder}'
-  for line, step in zip(lines[6:10], range(0, 400, 100), strict=True):
+  for line, step in zip(lines[6:9], range(0, 300, 100), strict=True):
     assert re.fullmatch(rf'step {step}, training accuracy (0\.\d{{1,2}}|1)', line)
-  assert re.fullmatch(f'400 {RATE}', lines[10])
-  assert len(lines) == 12
+  assert re.fullmatch(f'300 {RATE}', lines[9])
+  assert len(lines) == 11
 
 
 def test_deep_learns(runs):
-  assert final_accuracy(lines_of(runs('deep'))) >= 0.93
+  assert final_accuracy(lines_of(runs('deep'))) >= 0.88
   assert final_accuracy(lines_of(runs('fast'))) >= 0.95
 
 
@@ -132,8 +134,8 @@ def test_a_full_device_for_standard_output_is_one_sentence(program):
 
 
 @pytest.mark.parametrize('program', DEEP)
-def test_odd_surroundings_bring_no_traceback(program, tmp_path, archives):
-  (tmp_path / '\u00e9').symlink_to(archives)
+def test_odd_surroundings_bring_no_traceback(program, tmp_path, digits):
+  (tmp_path / '\u00e9').symlink_to(digits)
   environment = os.environ | {'HOME': str(tmp_path), 'PYTHONIOENCODING': 'ascii'}
   flags = '--steps 1 --data_dir=~/\u00e9 --log_dir=~/logs/\u00e9'
   command = f'"{sys.executable}" {program} {flags} 2>&-'
@@ -145,20 +147,33 @@ def test_odd_surroundings_bring_no_traceback(program, tmp_path, archives):
   assert list((tmp_path / 'logs' / '\u00e9').glob('events*')) and not (ROOT / '~').exists()
 
 
-@pytest.mark.parametrize('program', SOFTMAX)
-def test_data_of_another_form_is_one_sentence(program, tmp_path):
+# Runs both programs in each of several folders, in one process.
+IN_FOLDERS = """
+import runpy, sys
+for folder in sys.argv[1:]:
+  for program in 'mnist_softmax.py', 'mnist_deep.py':
+    sys.argv = [program, '--data_dir', folder]
+    try:
+      runpy.run_path(program, run_name='__main__')
+    except SystemExit as error:
+      print('ended:', error)
+"""  # In a shell, Python prints what such an error says, and ends with exit status 1.
+
+
+def test_data_of_another_form_is_one_sentence(tmp_path):
+  needs = 'images of 28x28: over 5,000 to train, some to test.'
+  folders = []
   # The side of the images, the number to train and validate with, and the number to test.
   for form in (8, 5001, 1), (28, 5000, 1), (28, 5001, 0):
-    folder, side = tmp_path / str(form), form[0]
+    folder, side = tmp_path / '{}-{}-{}'.format(*form), form[0]
     folder.mkdir()
+    folders.append(folder)
     for kind, n in zip(('train', 't10k'), form[1:], strict=True):
       pixels = bytes(n * side * side)
       write_idx(folder / f'{kind}-images-idx3-ubyte.gz', 2051, n, side, side, data=pixels)
       write_idx(folder / f'{kind}-labels-idx1-ubyte.gz', 2049, n, data=bytes(n))
-    done = run(program, '--data_dir', folder)
-    assert done.returncode == 1 and 'Traceback' not in done.stderr
-    needs = 'images of 28x28: over 5,000 to train, some to test.'
-    assert done.stderr.splitlines()[-1] == f'{folder} must hold {needs}'
+  ended = [line for line in lines_of(run('-c', IN_FOLDERS, *folders)) if 'ended' in line]
+  assert ended == [f'ended: {folder} must hold {needs}' for folder in folders for _ in PROGRAMS]
 
 
 def test_predicting_without_a_folder_is_argparses_error():
@@ -193,6 +208,30 @@ def test_a_loss_that_is_no_number_ends_the_run(runs, program):
   assert 'test accuracy' not in done.stdout and 'Traceback' not in done.stderr
 
 
+def without_avx512(folder):
+  environment = os.environ | {'ONEDNN_MAX_CPU_ISA': 'AVX2'}
+  return run('mnist_deep.py', '--bfloat16', '--steps', '1', env=environment)
+
+
+def test_bfloat16_is_refused_where_it_does_not_work(runs):
+  done = runs('bfloat16 refused')
+  assert done.returncode == 1 and 'Traceback' not in done.stderr
+  needs = 'TensorFlow refuses bfloat16 here: it needs a processor with AVX-512.'
+  assert done.stderr.splitlines()[-1] == needs
+
+
+def test_bfloat16_says_where_it_is_fast_and_learns_about_the_same(runs):
+  done = runs('bfloat16')
+  if done.returncode:
+    pytest.skip(done.stderr.splitlines()[-1])
+  where = 'fast on processors with AMX or AVX512_BF16, slower than float32 on others'
+  assert f'bfloat16 is {where}.' in lines_of(done)
+  found, expected = weights(done.folder), weights(runs('seeded').folder)
+  for name in ('conv1/Variable', 'fc1/Variable'):
+    difference = np.abs(found[name] - expected[name])
+    assert found[name].dtype == np.float32 and 0 < np.mean(difference) < 5e-4
+
+
 def test_nothing_is_rewritten_without_a_terminal(runs):
   for name in ('deep', 'softmax 1'):
     done = runs(name)
@@ -218,10 +257,12 @@ print(mnist_deep.max_pool_2x2(tf.zeros([2, 28, 28, 1])).shape, mnist_deep.bias_v
   ]
 
 
-def test_a_terminal_shows_how_long_it_will_take(tmp_path):
+def on_a_terminal(folder, data_dir):
+  """Runs mnist_deep.py with standard error, but not standard output, on a terminal."""
   master, slave = pty.openpty()
   command = [sys.executable, 'mnist_deep.py', '--steps', '50', '--batch_size', '5']
-  with open(tmp_path / 'out', 'w') as out:
+  command += ['--data_dir', data_dir]
+  with open(folder / 'out', 'w') as out:
     process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=slave)
   os.close(slave)
   shown = b''
@@ -232,11 +273,16 @@ def test_a_terminal_shows_how_long_it_will_take(tmp_path):
     except OSError:  # The program has closed its end of the terminal.
       break
     shown += piece
-  assert process.wait(10) == 0
-  frames = re.findall(rb'\r\x1b\[K(step \d+ of 50, \d+ seconds left)', shown)
-  assert len(frames) == 5 and frames[-1] == b'step 50 of 50, 0 seconds left'
-  assert shown.endswith(b'\r\x1b[K')  # Nothing is left of it.
-  assert 'left' not in (tmp_path / 'out').read_text()
+  stdout, status = (folder / 'out').read_text(), process.wait(10)
+  return subprocess.CompletedProcess(command, status, stdout, shown.decode())
+
+
+def test_a_terminal_shows_how_long_it_will_take(runs):
+  done = runs('terminal')
+  assert 'left' not in done.stdout and lines_of(done)
+  frames = re.findall('\r\x1b\\[K(step \\d+ of 50, \\d+ seconds left)', done.stderr)
+  assert len(frames) == 5 and frames[-1] == 'step 50 of 50, 0 seconds left'
+  assert done.stderr.endswith('\r\x1b[K')  # Nothing is left of it.
 
 
 def test_data_that_cannot_be_read_is_one_sentence(tmp_path, archives):

@@ -1,6 +1,5 @@
 """The programs in a notebook, in IPython, in Python's own prompt and in IDLE."""
 
-import gzip
 import os
 import pty
 import re
@@ -9,13 +8,12 @@ import sys
 import threading
 import time
 
-import numpy as np
 import pytest
 from jupyter_client.manager import start_new_kernel
 from test_log_dir import events, weights
 from test_readme import PYTHON, shortened
 
-from conftest import ROOT, lines_of, run, write_idx
+from conftest import ROOT, lines_of, run
 
 TEXTS = {name: (ROOT / name).read_text() for name in ('mnist_softmax.py', 'mnist_deep.py')}
 SCRIBBLE = re.compile('\r(?!\n)|\x1b|\b')  # What rewrites a line.
@@ -29,22 +27,6 @@ def program(name, **defaults):
     text, count = re.subn(pattern, lambda match, v=value: f'{match[1]}, default={v!r}', text)
     assert count == 1, flag
   return text
-
-
-@pytest.fixture(scope='module')
-def digits(tmp_path_factory):
-  """A folder of the archives' first digits, with which a short run takes a second or two."""
-  folder = tmp_path_factory.mktemp('digits')
-  for file, dims, magic in (
-    ('train-images-idx3-ubyte.gz', (5200, 28, 28), 2051),
-    ('train-labels-idx1-ubyte.gz', (5200,), 2049),
-    ('t10k-images-idx3-ubyte.gz', (200, 28, 28), 2051),
-    ('t10k-labels-idx1-ubyte.gz', (200,), 2049),
-  ):
-    with gzip.open(ROOT / 'MNIST_data' / file) as f:
-      data = f.read(4 + 4 * len(dims) + np.prod(dims))[4 + 4 * len(dims) :]
-    write_idx(folder / file, magic, *dims, data=data)
-  return str(folder)
 
 
 # What must be in a kernel as it was after each run. A user's own session is open all the time.
@@ -80,8 +62,8 @@ class Kernel:
     self.manager, self.client = start_new_kernel(cwd=ROOT, extra_arguments=options)
     assert self.cell(BEFORE)[2] is None
 
-  def cell(self, text, interrupt=None):
-    """Runs a cell, and interrupts it when it has printed the text `interrupt`.
+  def cell(self, text, interrupt=None, delay=0.3):
+    """Runs a cell, and interrupts it a little after it has printed the text `interrupt`.
 
     Returns the texts on standard output and error, and the exception that ended it, or None.
     """
@@ -96,14 +78,14 @@ class Kernel:
         ended.append(f'{content["ename"]}: {content["evalue"]}')
       if interrupt and interrupt in shown['stdout']:
         interrupt = None
-        threading.Timer(0.3, self.manager.interrupt_kernel).start()
+        threading.Timer(delay, self.manager.interrupt_kernel).start()
 
-    self.client.execute_interactive(text, timeout=300, output_hook=hook)
+    self.client.execute_interactive(text, timeout=120, output_hook=hook)
     return shown['stdout'], shown['stderr'], ended[0] if ended else None
 
-  def run(self, text, interrupt=None):
+  def run(self, text, interrupt=None, delay=0.3):
     """Runs a program as a cell, and makes sure that it leaves the kernel as it was."""
-    out, err, error = self.cell(text, interrupt)
+    out, err, error = self.cell(text, interrupt, delay)
     assert not SCRIBBLE.search(out + err)
     assert self.cell(AFTER)[0] == '42\n'
     return out, error
@@ -161,12 +143,13 @@ def test_interrupting_a_cell_saves_and_a_shell_goes_on(kernel, digits, tmp_path)
   steps = int(re.search(advice, out)[1])
   assert weights(tmp_path)['global_step'] == steps > 0
   flags = ['--data_dir', digits, '--log_dir', tmp_path, '--steps', steps + 1]
-  assert f'Going on from step {steps}.' in lines_of(run('mnist_deep.py', *flags))
+  assert f'Going on from step {steps} of {steps + 1}.' in lines_of(run('mnist_deep.py', *flags))
 
 
 def test_interrupting_softmax_gives_the_kernel_back(kernel, digits):
   text = program('mnist_softmax.py', data_dir=digits, steps=10**8)
-  assert kernel.run(text, interrupt='t10k-labels')[1] == 'KeyboardInterrupt: '
+  # It trains by then: while TensorFlow builds the graph, it may drop an exception.
+  assert kernel.run(text, 't10k-labels', delay=3)[1] == 'KeyboardInterrupt: '
 
 
 @pytest.mark.parametrize('name', TEXTS)
@@ -211,7 +194,7 @@ def test_percent_run_takes_flags_again_and_again(kernel, digits, tmp_path):
       out, error = kernel.run(f'%run {name} --steps 2 {flags}')
       assert error is None and 'test accuracy' in out
     assert kernel.run(f'%run {name} --colour red')[1] == 'SystemExit: 2'
-  assert 'Going on from step 2.' in out
+  assert 'has had 2 steps already' in out
   picture = ROOT / '.pictures' / 'seven.png'
   for _ in range(2):
     out, error = kernel.run(f'%run mnist_deep.py {flags} --predict {picture}')
@@ -221,7 +204,8 @@ def test_percent_run_takes_flags_again_and_again(kernel, digits, tmp_path):
 def test_the_blocks_of_the_readme_are_cells(kernel):
   out = ''
   for block in PYTHON:
-    shown, err, error = kernel.cell(shortened(block).replace('range(200)', 'range(60)'))
+    text = shortened(block).replace('range(200)', 'range(60)').replace('range(1150', 'range(1190')
+    shown, err, error = kernel.cell(text)
     assert error is None and not SCRIBBLE.search(shown + err)
     out += shown
   assert '(55000, 784) (55000, 10)' in out
