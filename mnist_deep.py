@@ -89,7 +89,7 @@ def deepnn(x):
     h_conv2 = tf.nn.relu(conv2d(h_pool1, W_conv2) + b_conv2)
   with tf.name_scope('pool2'):
     h_pool2 = max_pool_2x2(h_conv2)
-  # Pooling twice has made 7x7 of 28x28 pixels; each of 1024 neurons sees all of that.
+  # Pooling twice has left 7x7 of 28x28 pixels; each of 1024 neurons sees them all.
   with tf.name_scope('fc1'):
     W_fc1 = weight_variable([7 * 7 * 64, 1024])
     b_fc1 = bias_variable([1024])
@@ -192,7 +192,7 @@ def training_steps(sess, flags, mnist, net, curves):
   if 0 < first < flags.steps:
     schedule = ' of the fast schedule' if flags.fast else ''
     print(f'Going on from step {first} of {flags.steps}{schedule}.', flush=True)
-  elif first >= flags.steps > 0:
+  elif first:
     print(f'The net in {folder} has had {first} steps already. A larger --steps trains it more.')
   mnist.train.max_shift = int(flags.fast)
   for _ in range(first):  # Skip the batches that the net has had.
@@ -328,7 +328,7 @@ def recognise(flags):
         print(f'{file}: {reason}', file=sys.stderr)
         status = 1
       else:
-        # Of answers on synthetic photographs, 70 % of the wrong and 2 % of the right are below.
+        # Below are, on synthetic photographs, 70 % of the wrong answers and 2 % of the right.
         sure = '' if np.max(chances) >= 0.9 else ', not sure'
         print(f'{file}: {np.argmax(chances)} ({np.max(chances):.1%}{sure})', flush=True)
   return status
@@ -355,5 +355,6 @@ if __name__ == '__main__':
     if PROMPT or error.filename:
       raise
     if not isinstance(error, BrokenPipeError):
-      print(f'Standard output cannot be written: {error.strerror}', file=sys.stderr)
+      with contextlib.suppress(OSError):  # Standard error may be closed, too.
+        print(f'Standard output cannot be written: {error.strerror}', file=sys.stderr)
     os._exit(128 + SIGNALS[0] if SIGNALS else 141 if isinstance(error, BrokenPipeError) else 1)
