@@ -66,8 +66,8 @@ def maybe_download(filename, work_directory, source_url=None):
   """Returns the path of `filename` in `work_directory`, downloading it if it is not there.
 
   A file that is there, packed or unpacked (without '.gz'), is never changed. A download gets its
-  name only after a check: of its SHA-256 if it comes from a mirror of MNIST, or that it is a whole
-  IDX file if it is one of the four from elsewhere. `source_url` is as in `read_data_sets`, or the
+  name when it is checked: by its SHA-256 if it comes from a mirror of MNIST, and as a whole IDX
+  file if it is one of the four from elsewhere. `source_url` is as in `read_data_sets`, or the
   address of the file itself. An `OSError` says why each address failed, or that the folder cannot
   be written; a `ValueError` says that `work_directory` is an address.
   """
@@ -331,7 +331,7 @@ class DataSet:
     After the last example, the batch goes on with the next epoch.
 
     Args:
-      batch_size: how many examples, at least 1; a data set with fewer repeats them.
+      batch_size: how many examples, at least 1; if there are fewer, they repeat.
       fake_data: whether to return made-up examples instead, as lists.
       shuffle: whether each epoch has a new random order.
 
@@ -378,7 +378,7 @@ class DataSet:
     self._order = self._order[permutation]
 
   def __getstate__(self):
-    """Returns the state of a copy, whose own random generator gives it the same batches."""
+    """Returns the state of a copy, which with a seed goes on with the same batches."""
     with self._lock:
       return self.__dict__ | {'_random': copy.deepcopy(self._random)}
 

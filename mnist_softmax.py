@@ -112,7 +112,7 @@ def training_steps(sess, flags, mnist, metrics, curves):
         if writer:
           points = [tf.Summary.Value(tag=f'{name}/{t}', simple_value=v) for t, v in values.items()]
           writer.add_summary(sess.run(pictures), n)
-          writer.add_summary(tf.Summary(value=points), n)  # Small ones notice a full disk.
+          writer.add_summary(tf.Summary(value=points), n)  # Small, to notice a full disk.
           writer.flush()
   except tf.errors.OpError as error:
     reason = str(error).partition('; ')[2].partition('\n')[0]  # TensorFlow says 'PATH; REASON'.
