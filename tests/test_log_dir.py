@@ -162,7 +162,7 @@ def wait_for_line(process, start):
   ],
 )
 def test_whatever_ends_it_saves_and_says_how_to_go_on(tmp_path, number):
-  folder = tmp_path / 'a log'  # With its space, it can be pasted.
+  folder = tmp_path / 'a log'  # It has a space, so it is quoted.
   process = start(folder)
   wait_for_line(process, 'step 0')
   process.send_signal(number)
@@ -253,8 +253,8 @@ def run_few(sess, y_conv, x, keep_prob, images):
 mnist_deep.run_net = run_few
 """
 
-# Several runs of main() in one process, each printing which batches it was given, and how far they
-# are shifted and what Adam is at each.
+# Several runs of main() in one process, each printing which batches it was given, how far they are
+# shifted, and Adam's rate.
 RESUMED = """
 import hashlib, sys
 import input_data, mnist_deep

@@ -80,7 +80,8 @@ def shares(ask, folder, mnist, jpeg, count, sides):
   come the chances of all answers, and whether they are right.
   """
   labels = np.argmax(mnist.test.labels, 1)
-  known = np.flatnonzero(np.argmax(ask(folder, mnist.test.images[:3000]), 1) == labels[:3000])
+  known = np.arange(0, 10000, 3)
+  known = known[np.argmax(ask(folder, mnist.test.images[known]), 1) == labels[known]]
   images, chosen = [], []
   conditions = [*photographs.CONDITIONS, 'JPEG of quality 50', 'as in MNIST']
   for condition in conditions:
@@ -368,7 +369,7 @@ SEVEN = 255 - 200 * np.eye(28, dtype=np.uint8)[..., np.newaxis]  # A stroke will
 
 @given(data=st.data())
 @settings(
-  max_examples=1, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+  max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 def test_damaged_files_get_an_answer_or_one_line(runs, jpeg, tmp_path_factory, data):
   folder = tmp_path_factory.mktemp('damaged')
@@ -381,7 +382,7 @@ def test_damaged_files_get_an_answer_or_one_line(runs, jpeg, tmp_path_factory, d
     'gif': gif(SEVEN),
   }
   files = []
-  for n in range(100):
+  for n in range(50):
     kind = list(originals)[n % 4]
     content = bytearray(originals[kind])
     # Most of what can go wrong is in the headers.

@@ -222,8 +222,8 @@ def test_bfloat16_is_refused_where_it_does_not_work(runs):
 
 def test_bfloat16_says_where_it_is_fast_and_learns_about_the_same(runs):
   done = runs('bfloat16')
-  if done.returncode:
-    pytest.skip(done.stderr.splitlines()[-1])
+  if 'TensorFlow refuses bfloat16 here' in done.stderr:
+    pytest.skip('This processor has no AVX-512.')
   where = 'fast on processors with AMX or AVX512_BF16, slower than float32 on others'
   assert f'bfloat16 is {where}.' in lines_of(done)
   found, expected = weights(done.folder), weights(runs('seeded').folder)

@@ -143,23 +143,15 @@ TEXTS = {
 }
 
 
-class Shown:
-  """What a prompt has shown: on a terminal all of it, else with standard error beside it."""
-
-  def __init__(self, stdout, stderr=''):
-    self.stdout = stdout
-    self.stderr = stderr
-
-
 def pasted(folder, name, data_dir='MNIST_data'):
   code = 'import sys; print(sys.version_info >= (3, 13))'
   knows_brackets = subprocess.check_output([PYTHON_PROMPT, '-c', code], text=True) == 'True\n'
   if name == 'README.md' and knows_brackets:
     # The longest loop stays as it is, to be stopped.
     blocks = [block if 'time.time' in block else shortened(block) for block in NUMBERED]
-    return Shown(paste_blocks(blocks, ROOT))
+    return subprocess.CompletedProcess(name, 0, paste_blocks(blocks, ROOT), '')
   text = TEXTS[name].replace("default='MNIST_data'", f'default={data_dir!r}')
-  return Shown(paste(shortened(text), ROOT))
+  return subprocess.CompletedProcess(name, 0, paste(shortened(text), ROOT), '')
 
 
 def pushed(folder):
