@@ -199,7 +199,15 @@ def test_a_closed_terminal_loses_nothing(tmp_path):
     '--log_dir',
     str(tmp_path / 'log'),
   ]
-  process = subprocess.Popen(command, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave)
+  process = subprocess.Popen(
+    command,
+    cwd=ROOT,
+    stdin=slave,
+    stdout=slave,
+    stderr=slave,
+    # It would stay ignored if the tests themselves were started with nohup.
+    preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+  )
   os.close(slave)
   shown = b''
   while b'step 0' not in shown:
