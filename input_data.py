@@ -460,21 +460,19 @@ def show_progress(text):
       print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
 
 
-def count_steps(first, last):
-  """Yields the numbers from `first` to `last - 1`; shows the time left, prints the time taken."""
-  started = time.perf_counter()
+def time_left(steps):
+  """Yields each of `steps`, a range, and shows on a terminal how many seconds are left."""
+  started = time.monotonic()
   try:
-    for i in range(first, last):
+    for i in steps:
       if i % 100 == 0:
-        show_progress('')  # The loop may print something here.
+        show_progress('')  # The loop may print a line of its own.
       yield i
       if i % 10 == 9:
-        left = (time.perf_counter() - started) / (i + 1 - first) * (last - i - 1)
-        show_progress(f'step {i + 1} of {last}, {left:.0f} seconds left')
+        left = (time.monotonic() - started) / (i + 1 - steps.start) * (steps.stop - i - 1)
+        show_progress(f'step {i + 1} of {steps.stop}, {left:.0f} seconds left')
   finally:
     show_progress('')
-  steps, seconds = max(last - first, 0), time.perf_counter() - started
-  print(f'{steps} steps in {seconds:.1f} seconds, {steps / seconds:.1f} steps per second')
 
 
 def extract_digit(pixels):
