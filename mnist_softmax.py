@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # Set it to 0 to see TensorFlow's own log.
 # TensorFlow turns on its fast CPU kernels by itself only on processors with AVX-512.
@@ -45,6 +46,7 @@ if __name__ == '__main__':
   parser.add_argument('--learning_rate', type=float, default=0.5, help='of gradient descent')
   parser.add_argument('--seed', type=int, help='makes a run repeatable')
   # Pasted into a prompt or a notebook, the program has no command line of its own.
-  arguments = parser.parse_args(None if '__file__' in globals() else [])
+  own = os.path.basename(sys.argv[0] or '-') == os.path.basename(globals().get('__file__', ''))
+  arguments = parser.parse_args(None if own else [])
   with tf.Graph().as_default():
     main(arguments)

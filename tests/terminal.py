@@ -1,0 +1,86 @@
+"""A program on a terminal, with somebody who types, pastes and presses Ctrl-C."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import time
+
+from conftest import ROOT
+
+# Ctrl-C reaches the process that the terminal controls, unless it ignores the signal, as what a
+# script starts in the background does.
+CONTROLLED = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+  """A terminal on which `command` runs, or else Python's prompt. `with` kills it at the end.
+
+  `PYTHON_BASIC_REPL='1'` gives the prompt of Python before 3.13, which pastes without brackets.
+  """
+
+  def __init__(self, *command, cwd=ROOT, **environment):
+    command = [str(word) for word in command or (sys.executable, '-i')]
+    looks = {'COLUMNS': '200', 'LINES': '50', 'TERM': 'xterm', 'NO_COLOR': '1'}
+    self.master, slave = pty.openpty()
+    self.process = subprocess.Popen(
+      [sys.executable, '-c', CONTROLLED, *command],
+      cwd=cwd,
+      env=os.environ | looks | environment,
+      stdin=slave,
+      stdout=slave,
+      stderr=slave,
+      start_new_session=True,
+    )
+    os.close(slave)
+    self.brackets = sys.version_info >= (3, 13) and 'PYTHON_BASIC_REPL' not in environment
+    self.shown = ''  # All that came out so far, without what colours and moves.
+    self.seen = 0  # Where the last `wait_for` ended.
+    threading.Thread(target=self._read, daemon=True).start()
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    self.process.kill()
+    self.process.wait()
+    os.close(self.master)
+
+  def _read(self):
+    raw = ''
+    try:
+      while piece := os.read(self.master, 1 << 16):
+        raw += piece.decode(errors='replace')
+        self.shown = re.sub(r'\x1b(\[[0-9;?]*[A-Za-z]|[=>])|\r', '', raw)
+    except OSError:  # The program has closed its end.
+      pass
+
+  def type(self, text):
+    """Types a text. `'\\n'` is Enter, and `'\\3'` is Ctrl-C."""
+    data = text.encode()
+    while data:  # A terminal takes a few kilobytes at a time.
+      data = data[os.write(self.master, data) :]
+
+  def paste(self, text):
+    self.type(f'\x1b[200~{text}\x1b[201~' if self.brackets else text)
+
+  def wait_for(self, pattern, seconds=120):
+    """Waits for a pattern after what was waited for before, and returns the match."""
+    deadline = time.monotonic() + seconds
+    while not (match := re.compile(pattern, re.MULTILINE).search(self.shown, self.seen)):
+      assert time.monotonic() < deadline, f'{pattern} is not in: {self.shown[-3000:]}'
+      time.sleep(0.05)
+    self.seen = match.end()
+    return match
+
+  def leave(self):
+    """Leaves Python's prompt, and returns its exit status."""
+    self.type('exit()\n')
+    return self.process.wait(60)
