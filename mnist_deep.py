@@ -107,11 +107,9 @@ def main(flags):
   folder = flags.log_dir or tempfile.mkdtemp()
   print('Saving graph to: %s' % folder, flush=True)
   saver = tf.train.Saver(max_to_keep=2, save_relative_paths=True)
-  with (
-    tf.Session(config=config) as sess,
-    tf.summary.FileWriter(folder + '/training', sess.graph, flush_secs=10) as train_writer,
-    tf.summary.FileWriter(folder + '/validation', flush_secs=10) as validation_writer,
-  ):
+  with tf.Session(config=config) as sess:
+    train_writer = tf.summary.FileWriter(folder + '/training', sess.graph, flush_secs=0)
+    validation_writer = tf.summary.FileWriter(folder + '/validation', flush_secs=0)
     sess.run(tf.global_variables_initializer())
     checkpoint = tf.train.get_checkpoint_state(folder)
     if checkpoint:
@@ -139,6 +137,8 @@ def main(flags):
       command = shlex.join(flags.command + ([] if flags.log_dir else ['--log_dir', folder]))
       print('Stopped after %d steps. To go on: %s' % (global_step.eval(), command))
       return 130
+    train_writer.close()
+    validation_writer.close()
     print('test accuracy %g' % evaluate(metrics, mnist.test, x, y_, keep_prob)[accuracy])
 
 
