@@ -2,7 +2,6 @@
 
 Does what the module of TensorFlow 1's tutorials did, and needs only NumPy:
 
-  import input_data
   mnist = input_data.read_data_sets('MNIST_data', one_hot=True)
   images, labels = mnist.train.next_batch(100)
 
@@ -10,21 +9,17 @@ The archives are in the IDX format, described at http://yann.lecun.com/exdb/mnis
 """
 
 import collections
-import contextlib
-import copy
+import glob
 import gzip
 import hashlib
 import http.client
 import io
 import math
-import numbers
+import operator
 import os
 import re
 import secrets
-import ssl
-import struct
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -45,7 +40,7 @@ TRAIN_LABELS = 'train-labels-idx1-ubyte.gz'
 TEST_IMAGES = 't10k-images-idx3-ubyte.gz'
 TEST_LABELS = 't10k-labels-idx1-ubyte.gz'
 
-# The digests of the archives as they were first published; the mirrors have the same files.
+# The digests of the archives as first published; the mirrors have the same files.
 SHA256 = {
   TRAIN_IMAGES: '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609',
   TRAIN_LABELS: '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c',
@@ -53,7 +48,7 @@ SHA256 = {
   TEST_LABELS: 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6',
 }
 
-STALL_SECONDS = 30  # After this long without a byte, the next server is tried.
+STALL_SECONDS = 30  # After this long without a byte, the next address is tried.
 
 # The first four bytes of an IDX file: two zeros, 8 for unsigned bytes, the number of dimensions.
 IMAGES_MAGIC = 2051
@@ -65,165 +60,136 @@ Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
 def maybe_download(filename, work_directory, source_url=None):
   """Returns the path of `filename` in `work_directory`, downloading it if it is not there.
 
-  A file that is there, packed or unpacked (without '.gz'), is never changed. A download gets its
-  name when it is checked: by its SHA-256 if it comes from a mirror of MNIST, and as a whole IDX
-  file if it is one of the four from elsewhere. `source_url` is as in `read_data_sets`, or the
-  address of the file itself. An `OSError` says why each address failed, or that the folder cannot
-  be written; a `ValueError` says that `work_directory` is an address.
+  Existing files, gzipped or unpacked (without '.gz'), are never overwritten. `work_directory` and
+  `source_url` are as in `read_data_sets`, or the latter is the address of the file itself. An
+  `OSError` gives the reason for each address, or says that the file could not be written.
   """
-  if re.match(r'\w{2,}:/', str(work_directory)):
-    raise ValueError(f'The data must be in a local folder, and {work_directory} is an address.')
-  path = os.path.join(os.path.expanduser(work_directory), filename)
-  for there in (path, path.removesuffix('.gz')):
-    if os.path.lexists(there) and (there == path or not os.path.isdir(there)):
-      return there
-  failures = []
-  size = None
-  partial = f'{path}.{secrets.token_hex(4)}.part'
-  try:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    for url in _addresses(source_url):
-      address, mark, query = url.partition('?')
-      if not address.endswith(filename) and filename not in query:
-        url = f'{address.rstrip("/")}/{filename}{mark}{query}'
-      try:
-        with open(partial, 'w+b') as f:
-          size = _download(url, f, filename)
-        os.replace(partial, path)
-        break
-      except ValueError as failure:
-        failures.append(f'\n  {url}: {failure}')
-  except OSError as error:
-    reason = f'{error.strerror}; make room there or choose another folder'
-    raise OSError(error.errno, reason, path) from error
-  finally:
-    if os.path.lexists(partial):
-      os.unlink(partial)
-  if size is None:
-    raise OSError(
-      f'{filename} could not be downloaded.{"".join(failures)}\nPut {", ".join(SHA256)} into '
-      f'{os.path.abspath(os.path.dirname(path))} yourself, or pass read_data_sets the address of '
-      'a folder that has them: source_url=...'
-    )
-  _say('Successfully downloaded', filename, size, 'bytes.')
-  return path
+  path = os.path.join(_data_folder(work_directory), filename)
+  for existing in (path, path.removesuffix('.gz')):
+    if os.path.isfile(existing):
+      return existing
+  failures = ''
+  for url in _addresses(source_url):
+    if not url.endswith(filename):
+      url = f'{url.rstrip("/")}/{filename}'
+    try:
+      content = _download(url, filename)
+    except ValueError as reason:
+      failures += f'\n  {re.sub("//.*@", "//***@", url)}: {reason}'  # Without a password.
+      continue
+    _write(path, content)
+    print('Successfully downloaded', filename, len(content), 'bytes.')
+    return path
+  raise OSError(
+    f'{filename} could not be downloaded.{failures}\nPut {", ".join(SHA256)} into '
+    f'{os.path.abspath(os.path.dirname(path))} yourself, or pass read_data_sets the address of '
+    'a folder that has them: source_url=...'
+  )
+
+
+def _data_folder(train_dir):
+  """Returns the folder `train_dir` or, if only that exists, the one beside this module."""
+  folder = os.path.expanduser(train_dir)
+  beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), folder)
+  has_data = glob.glob('*-ubyte*', root_dir=beside)
+  return beside if has_data and not os.path.exists(folder) else folder
 
 
 def _addresses(source_url):
   """Returns the addresses in `source_url`, one or several, as a list; the mirrors if none."""
-  urls = [source_url] if isinstance(source_url, str) else list(source_url or ())
+  urls = [source_url] if isinstance(source_url, str) else list(source_url or [])
   return list(MIRRORS) if urls in ([], [''], [DEFAULT_SOURCE_URL]) else urls
 
 
-def _download(url, f, filename):
-  """Downloads `url` into the empty file `f`, checks it, and returns its size."""
-  size = 0
-  sha256 = hashlib.sha256()
-  started = time.monotonic()
-  try:
-    for part, length in _body(url):
-      f.write(part)
-      sha256.update(part)
-      size += len(part)
-      total = f' of {length / 1e6:.1f}' if length else ''
-      rate = size / 1e6 / max(time.monotonic() - started, 1e-3)
-      show_progress(f'{filename}: {size / 1e6:.1f}{total} MB, {rate:.1f} MB/s')
-  finally:
-    show_progress('')
-  f.flush()
-  os.fsync(f.fileno())
-  if url.startswith(MIRRORS):
-    if sha256.hexdigest() != SHA256.get(filename):
-      raise ValueError(f'the {size} bytes that came do not have the published SHA-256')
-  elif filename in SHA256:
-    f.seek(0)
-    for _ in _idx_parts(f, IMAGES_MAGIC if 'images' in filename else LABELS_MAGIC):
-      pass
-  return size
-
-
-def _body(url):
-  """Yields each piece of the file at `url`, with the length of the file (0 if unknown)."""
-  received = 0
+def _download(url, filename):
+  """Returns the bytes at `url`. A `ValueError` says why they did not come, or are not right."""
+  content = bytearray()
   try:
     with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
       length = int(response.headers.get('Content-Length', 0))
       while part := response.read(1 << 16):
-        received += len(part)
-        yield part, length
-  except (OSError, ValueError, http.client.HTTPException) as error:
-    reason = error.reason if type(error) is urllib.error.URLError else error
-    if isinstance(reason, TimeoutError):
-      reason = f'nothing came for {STALL_SECONDS} seconds'
-    if isinstance(reason, ssl.SSLCertVerificationError):
-      reason = f'{reason} (what to do is in README.md, under "The data")'
-    raise ValueError(reason) from error
-  if received < length:
-    raise ValueError(f'only {received} of {length} bytes came')
+        content += part
+        show_progress(f'{filename}: {len(content) / 1e6:.1f} MB')
+  # A server may send anything, so only messages that do not quote it are shown.
+  except urllib.error.HTTPError as error:
+    raise ValueError(f'HTTP Error {error.code}') from error
+  except OSError as error:
+    hint = 'README.md says what to do, under "The data"'
+    raise ValueError(f'{error} ({hint})' if 'CERTIFICATE' in str(error) else error) from error
+  except (ValueError, http.client.HTTPException) as error:
+    raise ValueError(f'no valid address or answer ({type(error).__name__})') from error
+  finally:
+    show_progress('')
+  if len(content) < length:
+    raise ValueError(f'only {len(content)} of {length} bytes came')
+  if url.startswith(MIRRORS):
+    if hashlib.sha256(content).hexdigest() != SHA256.get(filename):
+      raise ValueError(f'the {len(content)} bytes that came do not have the published SHA-256')
+  elif filename in SHA256:
+    _parse_idx(content, IMAGES_MAGIC if 'images' in filename else LABELS_MAGIC)
+  return content
 
 
-def _idx_parts(f, magic):
-  """Yields the dimensions of IDX file `f`, gzipped or not, and then its bytes piece by piece.
-
-  A `ValueError` says what is wrong with a damaged file. It may come only after the last byte,
-  so a caller must not reserve memory for what the header promises.
-  """
-  if not hasattr(f, 'peek'):  # Such as an io.BytesIO, or a file without a buffer.
-    f = io.BufferedReader(io.BytesIO(f.read()))
-  # Every IDX file begins with a zero byte, and no gzip file does.
-  stream = f if f.peek(1)[:1] == b'\0' else gzip.GzipFile(fileobj=f)
+def _write(path, content):
+  """Writes the file `path`, which gets this name only once it is complete."""
+  os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+  partial = f'{path}.{secrets.token_hex(4)}.part'
   try:
-    found = int.from_bytes(stream.read(4), 'big')
+    with open(partial, 'wb') as f:
+      f.write(content)
+      f.flush()
+      os.fsync(f.fileno())
+    os.replace(partial, path)
+  finally:
+    if os.path.exists(partial):
+      os.remove(partial)
+
+
+def _parse_idx(content, magic):
+  """Returns the uint8 array in `content`, the bytes of an IDX file, gzipped or not."""
+  stream = io.BytesIO(content)
+  if content[:1] != b'\0':  # Every IDX file begins with a zero byte, and no gzip file does.
+    stream = gzip.GzipFile(fileobj=stream)
+  num_dims = magic % 256
+  data = bytearray()
+  try:
+    header = stream.read(4 + 4 * num_dims)
+    if len(header) < 4 + 4 * num_dims:
+      raise ValueError('it ends within its header')
+    found, *dims = np.frombuffer(header, '>u4').tolist()
     if found != magic:
       raise ValueError(f'it begins with the magic number {found} instead of {magic}')
-    num_dims = magic % 256
-    header = stream.read(4 * num_dims)
-    if len(header) < 4 * num_dims:
-      raise ValueError('it ends within its header')
-    dims = struct.unpack(f'>{num_dims}I', header)
-    yield dims
-    size = left = math.prod(dims)
-    while part := stream.read(min(left, 1 << 20)):
-      left -= len(part)
-      yield part
-    if left:
-      raise ValueError(f'its header promises {size} bytes and it holds {size - left}')
-    # Reading on past the end also makes gzip compare its checksum.
-    if stream.read(1):
+    size = math.prod(dims)
+    # In pieces, as a damaged header may promise more than the memory can hold.
+    while part := stream.read(min(size - len(data), 1 << 20)):
+      data += part
+    if len(data) < size:
+      raise ValueError(f'its header promises {size} bytes and it holds {len(data)}')
+    if stream.read(1):  # At the end, this makes gzip compare its checksum.
       raise ValueError(f'it holds more than the {size} bytes that its header promises')
   except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-    raise ValueError(error) from error
+    raise ValueError(f'it is not an intact gzip file ({error})') from error
+  return np.frombuffer(data, np.uint8).reshape(dims)
 
 
 def _read_idx(f, magic):
-  """Returns the uint8 array in IDX file `f`, a name or an open file."""
-  is_name = isinstance(f, (str, os.PathLike))
-  _say('Extracting', f if is_name else f.name)
-  with open(f, 'rb') if is_name else contextlib.nullcontext(f) as f:
-    try:
-      parts = _idx_parts(f, magic)
-      dims = next(parts)
-      if math.prod(dims) <= 60000 * 28 * 28:
-        data = bytearray()
-        for part in parts:
-          data += part
-        return np.frombuffer(data, np.uint8).reshape(dims)
-      # More than MNIST is unpacked to disk first: a hostile file must not fill the memory.
-      with tempfile.TemporaryFile() as complete:
-        complete.writelines(parts)
-        complete.seek(0)
-        return np.fromfile(complete, np.uint8).reshape(dims)
-    except ValueError as error:
-      raise ValueError(
-        f"{f.name} is damaged: {error}. If it is deleted, the next run downloads MNIST's own file."
-      ) from error
+  """Returns the uint8 array in the IDX file `f`, a name or an open file."""
+  if isinstance(f, (str, os.PathLike)):
+    with open(f, 'rb') as opened:
+      return _read_idx(opened, magic)
+  print('Extracting', f.name)
+  try:
+    return _parse_idx(f.read(), magic)
+  except ValueError as error:
+    advice = "If it is deleted, the next run downloads MNIST's own file."
+    raise ValueError(f'{f.name} is damaged: {error}. {advice}') from error
 
 
 def extract_images(f):
   """Returns the images in IDX file `f`: uint8 [n, rows, columns, 1], 0 for paper, 255 for ink.
 
-  `f` is a file's name, or a file opened for reading bytes; gzipped or plain. A `ValueError` says
-  what is wrong with a file that is damaged or holds no images (magic number 2051).
+  `f` is a file's name or a file opened for reading bytes, gzipped or not. A `ValueError` says how
+  it is damaged, or that it holds no images (magic number 2051).
   """
   return _read_idx(f, IMAGES_MAGIC)[..., np.newaxis]
 
@@ -231,29 +197,23 @@ def extract_images(f):
 def extract_labels(f, one_hot=False, num_classes=10):
   """Returns the labels in IDX file `f`: uint8 [n], or with `one_hot` float32 [n, num_classes].
 
-  `f` is as in `extract_images`. A `ValueError` says what is wrong with a file that is damaged or
-  holds no labels (magic number 2049), or which label is not below `num_classes`.
+  `f` is as in `extract_images`; the magic number of labels is 2049.
   """
   labels = _read_idx(f, LABELS_MAGIC)
   return dense_to_one_hot(labels, num_classes) if one_hot else labels
 
 
 def dense_to_one_hot(labels_dense, num_classes=10):
-  """Returns float32 [n, num_classes]: each row is 1 at the place of its label and 0 elsewhere.
+  """Returns float32 [n, num_classes]: each row is 1 at the index of its label and 0 elsewhere.
 
-  `labels_dense` is n whole numbers in any shape, such as [n] or [n, 1]. A `ValueError` says which
-  one is not from 0 to `num_classes - 1`.
+  `labels_dense` is n integers in any shape, such as [n] or [n, 1]; a `ValueError` says which one
+  is not between 0 and `num_classes - 1`.
   """
   labels = np.ravel(labels_dense)
-  wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
+  wrong = labels[(labels < 0) | (labels >= num_classes)]
   if wrong.size:
-    raise ValueError(
-      f'Labels should be between 0 and {num_classes - 1}. '
-      f'Label number {wrong[0]} is {labels[wrong[0]]}.'
-    )
-  one_hot = np.zeros((len(labels), num_classes), np.float32)
-  one_hot[np.arange(len(labels)), labels] = 1
-  return one_hot
+    raise ValueError(f'Labels should be between 0 and {num_classes - 1}. Received: {wrong[0]}.')
+  return np.eye(num_classes, dtype=np.float32)[labels]
 
 
 def _to_float(pixels):
@@ -269,14 +229,18 @@ def _shift(images, most, random):
   return windows[np.arange(len(images)), rows, columns].reshape(images.shape)
 
 
+_lock = threading.RLock()  # One for all data sets: a lock inside each could not be pickled.
+if hasattr(os, 'register_at_fork'):  # A child would wait forever for a lock that a thread held.
+  release = _lock.release
+  os.register_at_fork(before=_lock.acquire, after_in_parent=release, after_in_child=release)
+
+
 class DataSet:
-  """Images and their labels, handed out in batches, to several threads if need be.
+  """Images and their labels, served in batches. Several threads may share it.
 
   Old scripts read and assign `_images`, `_labels`, `_num_examples`, `_index_in_epoch` and
   `_epochs_completed`, so these mean what they meant in TensorFlow 1.
   """
-
-  _lock = threading.RLock()  # One for all data sets: a lock inside each could not be pickled.
 
   def __init__(
     self, images, labels, fake_data=False, one_hot=False, dtype=np.float32, reshape=True, seed=None
@@ -286,7 +250,9 @@ class DataSet:
     With `fake_data`, 10,000 examples are made up. All else is as in `read_data_sets`.
     """
     numpy_dtype = getattr(dtype, 'as_numpy_dtype', dtype)
-    if numpy_dtype is None or np.dtype(numpy_dtype) not in (np.uint8, np.float32):
+    if numpy_dtype is float:  # As in TensorFlow.
+      numpy_dtype = np.float32
+    if np.dtype(numpy_dtype) not in (np.uint8, np.float32):
       raise TypeError(f'Invalid image dtype {dtype!r}, expected uint8 or float32')
     if not fake_data:
       images, labels = np.asarray(images), np.asarray(labels)
@@ -310,14 +276,14 @@ class DataSet:
 
   @property
   def _images(self):
-    with self._lock:
+    with _lock:
       if self._is_unscaled:
         self._stored_images, self._is_unscaled = _to_float(self._stored_images), False
       return self._stored_images
 
   @_images.setter
   def _images(self, images):
-    with self._lock:
+    with _lock:
       self._stored_images, self._is_unscaled = images, False
 
   images = property(lambda self: self._images, doc='All images, in the order of the file.')
@@ -326,46 +292,38 @@ class DataSet:
   epochs_completed = property(lambda self: self._epochs_completed, doc='Passes over all examples.')
 
   def next_batch(self, batch_size, fake_data=False, shuffle=True):
-    """Returns a pair of arrays: the next `batch_size` images and labels, as copies.
+    """Returns two arrays, copies of the next `batch_size` images and labels.
 
-    After the last example, the batch goes on with the next epoch.
-
-    Args:
-      batch_size: how many examples, at least 1; if there are fewer, they repeat.
-      fake_data: whether to return made-up examples instead, as lists.
-      shuffle: whether each epoch has a new random order.
-
-    Raises:
-      ValueError: `batch_size` is not a whole number of at least 1, or the data set is empty.
+    After the last example, the batch continues with the next epoch. With `shuffle`, each epoch
+    has a new random order. As in TensorFlow 1, a negative `batch_size` goes back by as many and
+    returns empty arrays. With `fake_data`, made-up examples are returned, as lists.
     """
-    if not isinstance(batch_size, numbers.Integral) or batch_size is True or batch_size < 1:
-      raise ValueError(f'Batch size should be a whole number of at least 1. Got: {batch_size!r}.')
+    batch_size = operator.index(batch_size)
     if fake_data or self._fake_data:
       fake_label = [1] + [0] * 9 if self.one_hot else 0
       return [[1] * 784 for _ in range(batch_size)], [fake_label for _ in range(batch_size)]
-    with self._lock:
-      # A script may have assigned more or fewer examples than there were.
+    with _lock:
+      # A script may have assigned more or fewer examples than there were, or another index.
       n = min(self._num_examples, len(self._stored_images), len(self._labels))
-      if not n:
-        raise ValueError('There is no batch to take: this data set is empty.')
       if len(self._order) != n:
         self._order = np.arange(n)
-      if shuffle and self._epochs_completed == 0 and self._index_in_epoch == 0:
+      start = self._index_in_epoch
+      if batch_size > 0 and not 0 <= start <= n:
+        start = n
+      if shuffle and self._epochs_completed == 0 and start == 0:
         self._shuffle()
-      parts = []
-      left = batch_size
-      while left > 0:
-        if not 0 <= self._index_in_epoch < n:
-          self._epochs_completed += 1
-          self._index_in_epoch = 0
-          if shuffle:
-            self._shuffle()
-        part = self._order[self._index_in_epoch : self._index_in_epoch + left]
-        parts.append(part)
-        self._index_in_epoch += len(part)
-        left -= len(part)
+      end = start + batch_size
+      rows = self._order[start:end]
+      while end > n:
+        self._epochs_completed += 1
+        if shuffle:
+          self._shuffle()
+        if n == 0:
+          break
+        end -= n
+        rows = np.concatenate([rows, self._order[:end]])
+      self._index_in_epoch = end
       # np.take gathers whole rows, in about half the time of indexing.
-      rows = np.concatenate(parts)
       images, labels = np.take(self._stored_images, rows, 0), np.take(self._labels, rows, 0)
       if self.max_shift:
         images = _shift(images, self.max_shift, self._random or np.random)
@@ -376,24 +334,6 @@ class DataSet:
     permutation = np.arange(len(self._order))
     (self._random or np.random).shuffle(permutation)
     self._order = self._order[permutation]
-
-  def __getstate__(self):
-    """Returns the state of a copy, which with a seed goes on with the same batches."""
-    with self._lock:
-      return self.__dict__ | {'_random': copy.deepcopy(self._random)}
-
-
-def _read_pair(images_name, labels_name, train_dir, one_hot, urls):
-  """Returns the images and the labels in two files of `train_dir`."""
-  images_path = maybe_download(images_name, train_dir, urls)
-  labels_path = maybe_download(labels_name, train_dir, urls)
-  images, labels = extract_images(images_path), extract_labels(labels_path, one_hot)
-  if len(images) != len(labels):
-    raise ValueError(
-      f'{images_path} holds {len(images)} images and {labels_path} holds {len(labels)} labels: '
-      "the data sets differ. If one is deleted, the next run downloads MNIST's own file."
-    )
-  return images, labels
 
 
 def read_data_sets(
@@ -409,9 +349,10 @@ def read_data_sets(
   """Reads the four MNIST archives in `train_dir`, downloading those that are missing.
 
   Args:
-    train_dir: the folder of the archives, or of the same files unpacked.
+    train_dir: the folder of the archives, gzipped or unpacked. If it does not exist, but a data
+      folder of that name beside this module does, that one is used.
     fake_data: whether to read nothing and serve made-up examples.
-    one_hot: whether each label becomes ten numbers: 1 at its place, 0 elsewhere.
+    one_hot: whether each label becomes ten numbers: 1 at its index, 0 elsewhere.
     dtype: float32 for pixels of 0 to 1, uint8 for 0 to 255; a NumPy dtype or a TensorFlow one.
     reshape: whether images are flattened: [n, 784] instead of [n, 28, 28, 1].
     validation_size: how many of the first training examples become the validation set.
@@ -419,25 +360,22 @@ def read_data_sets(
     source_url: the address of a folder (http, https or file) that has the four files, or several
       such addresses, tried in order; None or '' for the mirrors of MNIST.
 
-  Returns:
-    A named tuple `Datasets` of three `DataSet`s: train, validation and test.
+  Returns a named tuple `Datasets` of three `DataSet`s: train, validation and test.
 
-  Raises:
-    TypeError: `dtype` is neither uint8 nor float32.
-    ValueError: a file is damaged, the numbers of images and labels differ, `train_dir` is an
-      address, or `validation_size` is out of range.
-    OSError: a file cannot be found, downloaded, written or read.
+  Raises `OSError` if a file cannot be downloaded, written or read; `ValueError` if it is damaged,
+  images and labels differ in number, or `validation_size` is out of range; `TypeError` for
+  another `dtype`.
   """
   if fake_data:
     return Datasets(*[DataSet([], [], True, one_hot, dtype, seed=seed) for _ in range(3)])
   urls = _addresses(source_url)  # A list, as the first file would use up an iterator.
-  train_images, train_labels = _read_pair(TRAIN_IMAGES, TRAIN_LABELS, train_dir, one_hot, urls)
-  test_images, test_labels = _read_pair(TEST_IMAGES, TEST_LABELS, train_dir, one_hot, urls)
-  if not 0 <= validation_size <= len(train_images):
-    raise ValueError(
-      f'Validation size should be between 0 and {len(train_images)}. Received: {validation_size}. '
-      f'Pass the argument validation_size: there are {len(train_images)} training examples.'
-    )
+  train_images = extract_images(maybe_download(TRAIN_IMAGES, train_dir, urls))
+  train_labels = extract_labels(maybe_download(TRAIN_LABELS, train_dir, urls), one_hot)
+  test_images = extract_images(maybe_download(TEST_IMAGES, train_dir, urls))
+  test_labels = extract_labels(maybe_download(TEST_LABELS, train_dir, urls), one_hot)
+  n = len(train_images)
+  if not 0 <= validation_size <= n:
+    raise ValueError(f'Validation size should be between 0 and {n}. Received: {validation_size}.')
   options = {'one_hot': one_hot, 'dtype': dtype, 'reshape': reshape, 'seed': seed}
   return Datasets(
     DataSet(train_images[validation_size:], train_labels[validation_size:], **options),
@@ -446,18 +384,10 @@ def read_data_sets(
   )
 
 
-def _say(*words):
-  """Prints, but does not fail when standard output is closed or cannot show the words."""
-  with contextlib.suppress(OSError, ValueError):
-    print(*words)
-
-
 def show_progress(text):
   """Rewrites one line on standard error with `text`, if that is a terminal which can do so."""
-  shown = sys.stderr and sys.stderr is sys.__stderr__ and os.environ.get('TERM') != 'dumb'
-  with contextlib.suppress(OSError, ValueError):  # The terminal may have been closed.
-    if shown and sys.stderr.isatty():
-      print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
+  if sys.stderr and sys.stderr.isatty() and os.environ.get('TERM') != 'dumb':
+    print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
 
 
 def time_left(steps):
