@@ -1,7 +1,6 @@
 """A loopback server of the archives that can misbehave as real ones did.
 
-The first folder of the address says how: /good/, /short/, /stall/ and so on. Run as a program, it
-prints its address and serves a folder until it is killed.
+The folder in the address says how: /good/, /short/, /stall/ and so on.
 """
 
 import contextlib
@@ -20,7 +19,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
   def do_GET(self):
     """Answers as the mode says; a proxy's request has a whole address for a path."""
     self.server.requests.append(self.path)
-    path = self.path.split('://')[-1].partition('?')[0]
+    path = self.path.split('://')[-1]
     mode, _, name = path.partition('/')[2].rpartition('/')
     mode = mode or 'good'
     if mode.isdigit():
@@ -29,6 +28,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
       self.send_response(302)
       self.send_header('Location', self.path)
       return self.end_headers()
+    if mode == 'garbage':
+      return self.wfile.write(b'\x1b]0;owned\x07 raw bytes\r\n\r\n')
     body = (self.server.folder / name).read_bytes()
     if mode == 'portal':
       body = b'<!DOCTYPE html><title>Sign in to the network</title>'
@@ -38,7 +39,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     if mode != 'unsized':
       self.send_header('Content-Length', str(len(body)))
     self.end_headers()
-    if mode in ('short', 'stall', 'cut'):
+    if mode in ('short', 'stall'):
       self.wfile.write(body[: len(body) // 2])
       if mode == 'stall':
         self.server.stopped.wait(60)

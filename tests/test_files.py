@@ -22,32 +22,27 @@ LABELS = input_data.TRAIN_LABELS
 
 
 @pytest.fixture
-def folder(archives, tmp_path):
-  """A folder of the real archives that a test may spoil."""
-  shutil.copytree(archives, tmp_path / 'data')
-  return tmp_path / 'data'
-
-
-def everything(folder):
-  return {path.name: path.read_bytes() for path in folder.iterdir()}
+def folder(digits, tmp_path):
+  """A folder of small archives that a test may spoil."""
+  return shutil.copytree(digits, tmp_path / 'data')
 
 
 def refused(folder):
   """Returns what `read_data_sets` says; it has to leave all files as they are."""
-  before = everything(folder)
+  before = {path: path.read_bytes() for path in folder.iterdir()}
   with pytest.raises(ValueError) as info:
     input_data.read_data_sets(folder)
-  assert everything(folder) == before
+  assert {path: path.read_bytes() for path in folder.iterdir()} == before
   return str(info.value)
 
 
 def test_unpacked_files_are_found(folder, capsys):
-  packed = input_data.read_data_sets(folder, dtype=np.uint8)
+  packed = input_data.read_data_sets(folder)
   for path in list(folder.iterdir()):
     (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
     path.unlink()
   capsys.readouterr()
-  unpacked = input_data.read_data_sets(folder, dtype=np.uint8)
+  unpacked = input_data.read_data_sets(folder)
   assert capsys.readouterr().out.splitlines()[0] == f'Extracting {folder}/train-images-idx3-ubyte'
   assert np.array_equal(unpacked.train.images, packed.train.images)
   assert np.array_equal(unpacked.test.labels, packed.test.labels)
@@ -60,11 +55,10 @@ def test_a_folder_with_the_name_of_an_unpacked_file_is_not_taken_for_it(archives
   assert mnist.train.num_examples == 55000
 
 
-def test_the_archive_that_people_had_cut_short(folder):
-  (folder / IMAGES).write_bytes((folder / IMAGES).read_bytes()[:3252224])
-  message = refused(folder)
-  assert str(folder / IMAGES) in message and 'ended before' in message
-  assert "If it is deleted, the next run downloads MNIST's own file." in message
+def test_an_archive_of_several_gzip_members_is_read(folder):
+  data = gzip.decompress((folder / LABELS).read_bytes())
+  (folder / LABELS).write_bytes(gzip.compress(data[:99]) + gzip.compress(data[99:]))
+  assert input_data.read_data_sets(folder).train.num_examples == 200
 
 
 def repack(change):
@@ -74,103 +68,55 @@ def repack(change):
 @pytest.mark.parametrize(
   'spoil, reason',
   [
-    (lambda a: b'', 'magic number 0 '),
+    (lambda a: b'', 'ends within its header'),
     (lambda a: a[:5], 'ended before'),
     (lambda a: a[:-1], 'ended before'),
     (lambda a: a[:-8] + bytes([a[-8] ^ 1]) + a[-7:], 'CRC check failed'),
     (lambda a: a[:-4] + bytes([a[-4] ^ 1]) + a[-3:], 'Incorrect length'),
-    (lambda a: a[:100] + bytes(100) + a[200:], ''),
-    (lambda a: b'<!DOCTYPE html>' + a, 'Not a gzipped file'),
-    (lambda a: a + b'garbage', 'Not a gzipped file'),
+    (lambda a: a[:100] + bytes(100) + a[200:], 'not an intact gzip file'),
+    (lambda a: b'<!DOCTYPE html>' + a, 'not an intact gzip file'),
+    (lambda a: a + b'garbage', 'not an intact gzip file'),
     (lambda a: bytes(len(a)), 'magic number 0 '),
     (repack(lambda d: d[:4]), 'ends within its header'),
     (repack(lambda d: d[:-1]), 'promises .* and it holds'),
     (repack(lambda d: d + b'\0'), 'holds more than'),
-    (
-      repack(lambda d: d[:4] + struct.pack('>I', 59999) + d[8:]),
-      '(holds more|promises|59999 labels)',
-    ),
-    (repack(lambda d: d[:4] + b'\xff' * 4 + d[8:]), '(promises|4294967295)'),
+    (repack(lambda d: d[:4] + b'\xff' * 4 + d[8:]), 'promises'),
     (repack(lambda d: b'\0\0\x0d\2' + d[4:]), 'magic number 3330 instead of'),
+    (lambda a: gzip.decompress(a)[:-1], 'promises .* and it holds'),
   ],
 )
 @pytest.mark.parametrize('name', [IMAGES, LABELS])
 def test_a_damaged_file_is_named_and_left_alone(folder, name, spoil, reason):
-  if name == IMAGES:  # A small archive of images spoils in the same ways, and sooner.
-    shutil.copy(folder / input_data.TEST_IMAGES, folder / IMAGES)
-    shutil.copy(folder / input_data.TEST_LABELS, folder / LABELS)
   (folder / name).write_bytes(spoil((folder / name).read_bytes()))
   message = refused(folder)
-  assert str(folder / name) in message and 'deleted' in message and message.isascii()
+  assert message.startswith(f'{folder / name} is damaged: ') and message.isascii()
+  assert message.endswith("If it is deleted, the next run downloads MNIST's own file.")
   assert re.search(reason, message), message
 
 
-def test_a_damaged_unpacked_file_is_refused_too(folder):
-  data = gzip.decompress((folder / LABELS).read_bytes())
-  (folder / LABELS).unlink()
-  (folder / LABELS.removesuffix('.gz')).write_bytes(data[:-1])
-  assert 'promises 60000 bytes and it holds 59999' in refused(folder)
-
-
-def test_as_many_labels_as_images_or_both_are_named(folder):
+def test_there_are_as_many_labels_as_images(folder):
   shutil.copy(folder / input_data.TEST_LABELS, folder / LABELS)
-  message = refused(folder)
-  assert f'{folder / IMAGES} holds 60000 images' in message
-  assert f'{folder / LABELS} holds 10000 labels' in message
+  assert re.search(r'There are \d+ images and \d+ labels', refused(folder))
 
 
-def peak_memory(path):
-  """Returns the peak memory, in bytes, of a process that extracts the images in `path`."""
-  script = f"""
-import input_data
-try:
-  print(input_data.extract_images(open({str(path)!r}, 'rb')).shape)
-except ValueError as error:
-  print(error)
-status = open('/proc/self/status').read()
-print(int(status.partition('VmHWM:')[2].split()[0]) * 1024)
-"""
-  command = [sys.executable, '-c', script]
-  done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-  return int(done.stdout.splitlines()[-1])
-
-
-@pytest.fixture(scope='module')
-def real_peak():
-  """What the largest real archive takes."""
-  return peak_memory(ROOT / 'MNIST_data' / IMAGES)
-
-
-@pytest.mark.parametrize(
-  'dims, size',
-  [
-    ((2**32 - 1, 28, 28), 10),  # A kilobyte that promises terabytes,
-    ((2**32 - 1, 2**32 - 1, 0), 0),  # or a shape that no array can have;
-    ((1000, 28, 28), 1 << 28),  # a small promise with 256 MB behind it;
-    ((85598, 28, 28), 85598 * 784 - 1),  # 64 MB, or 256 MB, that are one byte short.
-    ((342393, 28, 28), 342393 * 784 - 1),
-  ],
-)
-def test_a_hostile_file_takes_no_more_memory_than_a_real_one(tmp_path, real_peak, dims, size):
+@pytest.mark.parametrize('dims', [(2**32 - 1, 28, 28), (2**32 - 1, 2**32 - 1, 0), (1000, 28, 28)])
+def test_a_header_that_promises_too_much_or_too_little_takes_no_memory(tmp_path, dims):
+  size = 1 << 28 if dims[0] == 1000 else 10  # 256 MB behind a small promise.
   deflate = zlib.compressobj(1, wbits=31)
   with open(tmp_path / 'bomb.gz', 'wb') as f:
     f.write(deflate.compress(struct.pack('>4I', 2051, *dims)))
     f.write(deflate.compress(bytes(size)) + deflate.flush())
-  assert peak_memory(tmp_path / 'bomb.gz') < real_peak + (8 << 20)
-
-
-def test_a_data_set_larger_than_mnist_is_read(tmp_path):
-  data = bytes(range(256)) * 183754
-  write_idx(tmp_path / 'large.gz', 2051, 60001, 28, 28, data=data[: 60001 * 784])
-  images = input_data.extract_images(tmp_path / 'large.gz')
-  assert images.shape == (60001, 28, 28, 1) and images.tobytes() == data[: 60001 * 784]
-  images[0] = 1  # It can be written to, as any other.
-
-
-def test_images_without_their_labels_are_refused(folder):
-  write_idx(folder / IMAGES, 2051, 70000, 28, 28, data=bytes(70000 * 784))
-  message = refused(folder)
-  assert 'holds 70000 images' in message and 'holds 60000 labels: the data sets differ' in message
+  script = """
+import input_data, resource, sys
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+  input_data.extract_images(sys.argv[1])
+except ValueError:
+  print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+  command = [sys.executable, '-c', script, tmp_path / 'bomb.gz']
+  done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+  assert int(done.stdout.splitlines()[-1]) < 16 << 10
 
 
 class Named(io.BytesIO):
@@ -179,64 +125,20 @@ class Named(io.BytesIO):
   name = 'mutated'
 
 
-BASE = bytes(np.random.RandomState(0).randint(0, 256, 5 * 28 * 28, np.uint8))
-HEADER = struct.pack('>4I', 2051, 5, 28, 28)
-
-
-@st.composite
-def mutated(draw):
-  """Returns an archive with its header rewritten, bits flipped, cut, or with garbage behind."""
-  header = draw(
-    st.one_of(
-      st.just(HEADER),
-      st.builds(lambda *dims: struct.pack('>4I', 2051, *dims), *[st.integers(0, 2**32 - 1)] * 3),
-      st.permutations([5, 28, 28]).map(lambda dims: struct.pack('>4I', 2051, *dims)),
-      st.binary(max_size=20),
-    )
-  )
-  data = BASE[: draw(st.sampled_from([len(BASE), len(BASE) - 1, 784, 0]))]
-  data += draw(st.sampled_from([b'', b'\0', b'garbage']))
-  file = header + data
-  packed = draw(st.booleans())
-  if packed:
-    file = gzip.compress(file, 1, mtime=0)
-  file = bytearray(file)
-  for place in draw(st.lists(st.integers(0, len(file) * 8 - 1), max_size=3)) if file else []:
-    file[place // 8] ^= 1 << place % 8
-  if draw(st.booleans()):
-    file = file[: draw(st.integers(0, len(file)))]
-  file += draw(st.one_of(st.just(b''), st.binary(max_size=30), st.just(gzip.compress(b'more'))))
-  return packed, data, bytes(file)
-
-
-@hypothesis.given(mutated())
-@hypothesis.settings(max_examples=500, deadline=None, database=None)
-def test_a_mutated_archive_is_read_rightly_or_refused(case):
-  packed, data, file = case
+@hypothesis.given(st.data())
+@hypothesis.settings(max_examples=400, deadline=None, database=None)
+def test_a_mutated_archive_is_read_rightly_or_refused(data):
+  pixels = np.random.RandomState(0).bytes(5 * 784)
+  dims = data.draw(st.one_of(st.just([5, 28, 28]), st.lists(st.integers(0, 2**32 - 1))), 'dims')
+  plain = struct.pack(f'>{1 + len(dims)}I', 2051, *dims) + pixels
+  file = bytearray(gzip.compress(plain, 1))
+  for bit in data.draw(st.lists(st.integers(0, len(file) * 8 - 1), max_size=3), 'flipped bits'):
+    file[bit // 8] ^= 1 << bit % 8
+  del file[data.draw(st.one_of(st.just(len(file)), st.integers(0, len(file))), 'length') :]
+  file += data.draw(st.one_of(st.just(b''), st.binary(max_size=10)), 'garbage')
   try:
-    images = input_data._read_idx(Named(file), 2051)
+    images = input_data.extract_images(Named(file))
   except ValueError as error:
     assert str(error).startswith('mutated is damaged: ')
   else:
-    # An unpacked file has no checksum: what it says is what it holds.
-    assert images.tobytes() == (data if file[:2] != b'\0\0' else file[16:])
-
-
-@hypothesis.given(st.data())
-@hypothesis.settings(max_examples=250, deadline=None, database=None)
-def test_a_mutated_real_archive_is_read_rightly_or_refused(data):
-  archive = bytearray((ROOT / 'MNIST_data' / input_data.TEST_LABELS).read_bytes())
-  for place in data.draw(st.lists(st.integers(0, len(archive) * 8 - 1), max_size=4)):
-    archive[place // 8] ^= 1 << place % 8
-  del archive[data.draw(st.one_of(st.just(len(archive)), st.integers(0, len(archive)))) :]
-  archive += data.draw(st.binary(max_size=10))
-  try:
-    labels = input_data._read_idx(Named(bytes(archive)), 2049)
-  except ValueError:
-    return
-  assert zlib.crc32(labels) == TEST_LABELS_CRC
-
-
-TEST_LABELS_CRC = zlib.crc32(
-  gzip.decompress((ROOT / 'MNIST_data' / input_data.TEST_LABELS).read_bytes())[8:]
-)
+    assert images.tobytes() == plain[16:]
