@@ -17,11 +17,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
   """Answers `/MODE/FILE` with the file, in the way that MODE names."""
 
   def do_GET(self):
-    """Answers as the mode says; a proxy's request has a whole address for a path."""
+    """Answers as the mode says."""
     self.server.requests.append(self.path)
-    path = self.path.split('://')[-1]
-    mode, _, name = path.partition('/')[2].rpartition('/')
-    mode = mode or 'good'
+    mode, _, name = self.path[1:].rpartition('/')
     if mode.isdigit():
       return self.send_error(int(mode))
     if mode == 'loop':

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import input_data
-from conftest import ROOT, write_idx
+from conftest import ROOT
 
 IMAGES = input_data.TRAIN_IMAGES
 LABELS = input_data.TRAIN_LABELS
