@@ -153,12 +153,13 @@ def _parse_idx(content, magic):
   num_dims = magic % 256
   data = bytearray()
   try:
-    header = stream.read(4 + 4 * num_dims)
-    if len(header) < 4 + 4 * num_dims:
-      raise ValueError('it ends within its header')
-    found, *dims = np.frombuffer(header, '>u4').tolist()
+    found = int.from_bytes(stream.read(4), 'big')
     if found != magic:
       raise ValueError(f'it begins with the magic number {found} instead of {magic}')
+    header = stream.read(4 * num_dims)
+    if len(header) < 4 * num_dims:
+      raise ValueError('it ends within its header')
+    dims = np.frombuffer(header, '>u4').tolist()
     size = math.prod(dims)
     # In pieces, as a damaged header may promise more than the memory can hold.
     while part := stream.read(min(size - len(data), 1 << 20)):

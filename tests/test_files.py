@@ -68,7 +68,7 @@ def repack(change):
 @pytest.mark.parametrize(
   'spoil, reason',
   [
-    (lambda a: b'', 'ends within its header'),
+    (lambda a: b'', 'magic number 0 '),
     (lambda a: a[:5], 'ended before'),
     (lambda a: a[:-1], 'ended before'),
     (lambda a: a[:-8] + bytes([a[-8] ^ 1]) + a[-7:], 'CRC check failed'),
