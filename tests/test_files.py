@@ -108,6 +108,7 @@ def test_a_header_that_promises_too_much_or_too_little_takes_no_memory(tmp_path,
     f.write(deflate.compress(bytes(size)) + deflate.flush())
   script = """
 import input_data, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (1 << 33, 1 << 33))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
   input_data.extract_images(sys.argv[1])

@@ -177,7 +177,7 @@ def test_whatever_is_assigned_the_next_batches_are_whole(taken, assigned):
     [(4, [0, 1, 2, 3], 4), (-4, [], 0), (3, [0, 1, 2], 3)],
     [(4, [0, 1, 2, 3], 4), (0, [], 4), (7, [4, 5, 6, 7, 8, 9, 0], 1)],
     [(10, list(range(10)), 10), (0, [], 10), (-3, [], 7), (2, [7, 8], 9)],
-    [(4, [0, 1, 2, 3], 4), (-6, [4, 5, 6, 7], -2)],
+    [(4, [0, 1, 2, 3], 4), (-6, [4, 5, 6, 7], -2), (-1, [], -3)],
   ],
 )
 def test_a_batch_of_nothing_or_less_moves_the_index_as_in_the_original(steps):
