@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import http.client
 import io
+import json
 import math
 import operator
 import os
@@ -497,3 +498,76 @@ def upright(pixels, content):
   value = found[1][0] if found else 1
   pixels = pixels.swapaxes(0, 1) if value > 4 else pixels
   return pixels[:: -1 if value in (3, 4, 7, 8) else 1, :: -1 if value in (2, 3, 6, 7) else 1]
+
+
+def _convert(code, table, place=''):
+  """Returns Python code with the replacements of `table` made, and prints what it changed."""
+  # Comments and strings, except data folders, are moved to characters that no pattern matches.
+  away = {i: 0x10F000 + i for i in range(32, 127)}
+  back = {moved: i for i, moved in away.items()}
+  text = r'("""|\'\'\')(?:\\.|.)*?\3|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(?<=#)[^\n]+'
+  kept = r'load_dataset\(["\']mnist.|(?:read_data_sets\([\w\s=]*|(?=./tmp/data|.[./]*/MNIST_data))(["\']).*?\2'
+  new = re.sub(f'({kept})|{text}', lambda m: m[1] or m[0].translate(away), code, flags=re.S)
+  for old, replacement in table:
+    new = new if replacement[0] == '!' else re.sub(old, replacement, new, flags=re.A)
+  for i, (was, line) in enumerate(zip(code.split('\n'), new.split('\n'), strict=True), 1):
+    if was != line.translate(back):
+      _say(f'{place}line {i}: {was.strip()}  ->  {line.translate(back).strip()}')
+    for old, advice in table:
+      if advice[0] == '!' and (left := re.search(old, line, re.A)):
+        _say(f'{place}line {i}: {left[0]} {advice[2:]}')
+  return new.translate(back)
+
+
+if __name__ == '__main__':
+  # Pattern -> replacement, or ! and what to do. A dot is a dot, ARG an argument without a name.
+  rows = r"""
+tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -> tf.reciprocal
+tf.pack -> tf.stack   tf.unpack -> tf.unstack   tf.select -> tf.where   tf.batch_matmul -> tf.matmul
+tf.(scalar|histogram|image)_summary -> tf.summary.\1   (np|numpy).(float|int|bool|object) -> \2
+tf.merge_summary -> tf.summary.merge   tf.merge_all_summaries -> tf.summary.merge_all
+tf.train.SummaryWriter -> tf.summary.FileWriter   tostring(?=\(\)) -> tobytes   xrange(?=\() -> range
+tf.concat\((\s*)(-?\d),(\s*)ARG -> tf.concat(\1\4,\3\2   (concat|split)_dim(?=\s*=) -> axis
+tf.split\((\s*)(\d),(\s*)ARG,(\s*)ARG -> tf.split(\1\6,\3\4,\5\2   tf.nn.rnn\( -> tf.nn.static_rnn(
+(\w+_entropy_with_logits\(\s*)ARG,(\s*)((labels|targets) *= *)?ARG -> \1logits=\2,\3labels=\6
+from tensorflow\S*tutorials.mnist import (mnist, *)?input_data(, *mnist)? -> import input_data
+from tensorflow.contrib\S* import (mnist|learn) -> import input_data as \1
+tensorflow\S*mnist.input_data -> input_data   tensorflow\S*datasets.mnist -> input_data
+[\w.]*learn.datasets.mnist -> __import__('input_data')
+[\w.]*learn.datasets.load_(mnist\(|dataset\(["']mnist["'])(?=\)) -> __import__('input_data').read_data_sets('MNIST_data'
+(["'])(?!MNIST_data/?\1|\w*input|[^"']*(ashion|[ek]mnist|not))[^"'\n]+\1(?![^)]*source_url) -> 'MNIST_data'
+import tensorflow(?! +as |.) -> import tensorflow as tensorflow
+(import\b[^#;\n]*) tensorflow +as -> \1 tensorflow.compat.v1 as
+import [^#;\n]*v1 as (\w+)\b(, [\w., ]*\w)?(?![\s\S]*\b\1.disable_) -> \g<0>; \1.disable_v2_behavior()
+from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_cell as rnn
+(tf.contrib.)?rnn.static_ -> tf.nn.static_   tf.contrib.rnn -> tf.nn.rnn_cell
+tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_loss(w))
+tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
+print\b[ \t]*(?![ \t(=#.,;>\r\n]|(if|in|is|and|or|for|else)\b)((PART|,)+?)(?=[ \t]*([;#\r\n]|\Z)) -> print(\2)
+tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! needs `pip install tf_keras` and TF_USE_LEGACY_KERAS=1
+(tensorflow|tf).contrib[\w.]*|tf.estimator[\w.]* -> ! is gone: write it with tf.nn and tf.train"""
+  part = r'[^][(){},;#\r\n]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^][]|\[[^][]*\])*\]|{[^{}]*}'
+  table = []
+  for row in re.split(r'\n|   ', rows.strip()):
+    old, new = row.split(' -> ')
+    old = re.sub(r'^(?=\w)|(?<=[a-z])$', r'\\b', old.replace('.', r'\.'))
+    table.append((old.replace('ARG', f'((?:(?!=)(?:{part}))+)').replace('PART', part), new))
+  if len(sys.argv) != 3:
+    sys.exit('Usage: python input_data.py old.py new.py')
+  try:
+    with open(sys.argv[1], 'rb') as f:
+      text = f.read().decode('utf-8', 'surrogateescape')
+    if '\0' in text:
+      raise ValueError('it is not text')
+    if sys.argv[1].endswith('.ipynb'):
+      notebook = json.loads(text)
+      for i, cell in enumerate(notebook['cells'], 1):
+        if cell['cell_type'] == 'code':
+          cell['source'] = _convert(''.join(cell['source']), table, f'cell {i}, ').splitlines(True)
+      new = json.dumps(notebook, indent=1, ensure_ascii=text.isascii())
+    else:
+      new = _convert(text, table)
+    with open(sys.argv[2], 'xb') as f:
+      f.write(new.encode('utf-8', 'surrogateescape'))
+  except (OSError, ValueError, KeyError) as error:
+    sys.exit(f'{sys.argv[1]} is not converted: {error}')
