@@ -500,58 +500,63 @@ def upright(pixels, content):
   return pixels[:: -1 if value in (3, 4, 7, 8) else 1, :: -1 if value in (2, 3, 6, 7) else 1]
 
 
-def _convert(code, table, place=''):
-  """Returns Python code with the replacements of `table` made, and prints what it changed."""
-  # Comments and strings, except data folders, are moved to characters that no pattern matches.
-  away = {i: 0x10F000 + i for i in range(32, 127)}
-  back = {moved: i for i, moved in away.items()}
-  text = r'("""|\'\'\')(?:\\.|.)*?\3|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(?<=#)[^\n]+'
-  kept = r'load_dataset\(["\']mnist.|(?:read_data_sets\([\w\s=]*|(?=./tmp/data|.[./]*/MNIST_data))(["\']).*?\2'
-  new = re.sub(f'({kept})|{text}', lambda m: m[1] or m[0].translate(away), code, flags=re.S)
+def _convert(code, table, place):
+  """Returns Python code with the replacements of `table` made, and prints a line about each."""
+  # Comments, and strings other than data folders, become characters that no pattern matches.
+  hidden = {i: 0x10F000 + i for i in range(32, 127)}
+  folder = r'(?:read_data_sets|load_dataset)\([\w\s=]*(["\']).*?\2|(["\'])(?:/tmp/|[./]*/MNIST_)data/?\3'
+  text = r'("""|\'\'\')(?:\\.|.)*?\4|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(?<=#)[^\n]+'
+  new = re.sub(f'({folder})|{text}', lambda m: m[1] or m[0].translate(hidden), code, flags=re.S)
+  report = []
   for old, replacement in table:
-    new = new if replacement[0] == '!' else re.sub(old, replacement, new, flags=re.A)
+    if replacement[0] != '!':
+      new = re.sub(old, replacement, new, flags=re.A)
+    for m in re.finditer(old, new, re.A) if replacement[0] == '!' else ():
+      report.append((new.count('\n', 0, m.start()) + 1, f'{m[0]}: {replacement[2:]}'))
+  new = new.translate({there: here for here, there in hidden.items()})
   for i, (was, line) in enumerate(zip(code.split('\n'), new.split('\n'), strict=True), 1):
-    if was != line.translate(back):
-      _say(f'{place}line {i}: {was.strip()}  ->  {line.translate(back).strip()}')
-    for old, advice in table:
-      if advice[0] == '!' and (left := re.search(old, line, re.A)):
-        _say(f'{place}line {i}: {left[0]} {advice[2:]}')
-  return new.translate(back)
+    if was != line:
+      report.append((i, f'{was.strip()}  ->  {line.strip()}'))
+  for i, line in sorted(report):
+    _say(f'{place}line {i}: {line}')
+  return new
 
 
 if __name__ == '__main__':
-  # Pattern -> replacement, or ! and what to do. A dot is a dot, ARG an argument without a name.
+  # Pattern -> replacement, or ! and what to do by hand. A dot is a dot, ARG an unnamed argument.
   rows = r"""
 tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -> tf.reciprocal
-tf.pack -> tf.stack   tf.unpack -> tf.unstack   tf.select -> tf.where   tf.batch_matmul -> tf.matmul
+tf.pack -> tf.stack   tf.unpack -> tf.unstack   tf.select -> tf.where   xrange -> range
+tf.batch_matmul -> tf.matmul   tf.train.SummaryWriter -> tf.summary.FileWriter
 tf.(scalar|histogram|image)_summary -> tf.summary.\1   (np|numpy).(float|int|bool|object) -> \2
 tf.merge_summary -> tf.summary.merge   tf.merge_all_summaries -> tf.summary.merge_all
-tf.train.SummaryWriter -> tf.summary.FileWriter   tostring(?=\(\)) -> tobytes   xrange(?=\() -> range
 tf.concat\((\s*)(-?\d),(\s*)ARG -> tf.concat(\1\4,\3\2   (concat|split)_dim(?=\s*=) -> axis
-tf.split\((\s*)(\d),(\s*)ARG,(\s*)ARG -> tf.split(\1\6,\3\4,\5\2   tf.nn.rnn\( -> tf.nn.static_rnn(
-(\w+_entropy_with_logits\(\s*)ARG,(\s*)((labels|targets) *= *)?ARG -> \1logits=\2,\3labels=\6
+tf.split\((\s*)(\d),(\s*)ARG,(\s*)ARG -> tf.split(\1\6,\3\4,\5\2   tostring(?=\(\)) -> tobytes
+(\w+_entropy_with_logits\(\s*)ARG,(\s*)(?:(?:labels|targets) *= *)?ARG -> \1logits=\2,\3labels=\4
 from tensorflow\S*tutorials.mnist import (mnist, *)?input_data(, *mnist)? -> import input_data
 from tensorflow.contrib\S* import (mnist|learn) -> import input_data as \1
 tensorflow\S*mnist.input_data -> input_data   tensorflow\S*datasets.mnist -> input_data
-[\w.]*learn.datasets.mnist -> __import__('input_data')
+(?<!load_dataset\()(["'])(?!MNIST_data|[^"']*(ashion|[ek]mnist|not))[^"'\n]+\1(?![^)]*source_url) -> 'MNIST_data'
+[\w.]*learn.datasets.mnist|tf.contrib.learn(?!.) -> __import__('input_data')
 [\w.]*learn.datasets.load_(mnist\(|dataset\(["']mnist["'])(?=\)) -> __import__('input_data').read_data_sets('MNIST_data'
-(["'])(?!MNIST_data/?\1|\w*input|[^"']*(ashion|[ek]mnist|not))[^"'\n]+\1(?![^)]*source_url) -> 'MNIST_data'
 import tensorflow(?! +as |.) -> import tensorflow as tensorflow
 (import\b[^#;\n]*) tensorflow +as -> \1 tensorflow.compat.v1 as
 import [^#;\n]*v1 as (\w+)\b(, [\w., ]*\w)?(?![\s\S]*\b\1.disable_) -> \g<0>; \1.disable_v2_behavior()
 from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_cell as rnn
 (tf.contrib.)?rnn.static_ -> tf.nn.static_   tf.contrib.rnn -> tf.nn.rnn_cell
+(tf.nn|rnn).rnn\( -> tf.nn.static_rnn(   tensorflow.models.rnn import -> tensorflow.python.ops import
 tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_loss(w))
 tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
-print\b[ \t]*(?![ \t(=#.,;>\r\n]|(if|in|is|and|or|for|else)\b)((PART|,)+?)(?=[ \t]*([;#\r\n]|\Z)) -> print(\2)
-tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! needs `pip install tf_keras` and TF_USE_LEGACY_KERAS=1
-(tensorflow|tf).contrib[\w.]*|tf.estimator[\w.]* -> ! is gone: write it with tf.nn and tf.train"""
-  part = r'[^][(){},;#\r\n]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^][]|\[[^][]*\])*\]|{[^{}]*}'
+print\b[ \t]*(?![ \t(=#.,;>\r\n]|(if|in|is|and|or|for|else)\b)((ARG|,)+?)(?=[ \t]*([;#\r\n]|\Z)) -> print(\2)
+tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! pip install tf_keras, and set TF_USE_LEGACY_KERAS=1
+(tensorflow|tf).contrib[\w.]*|tf.estimator[\w.]* -> ! not in TensorFlow 2: use tf.nn and tf.train
+"""
+  part = r'[^][(){},;#\r\n]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^][]|\[[^][]*\])*\]'
   table = []
   for row in re.split(r'\n|   ', rows.strip()):
     old, new = row.split(' -> ')
     old = re.sub(r'^(?=\w)|(?<=[a-z])$', r'\\b', old.replace('.', r'\.'))
-    table.append((old.replace('ARG', f'((?:(?!=)(?:{part}))+)').replace('PART', part), new))
+    table.append((old.replace('ARG', rf'((?:(?!=)(?:{part}))+)'), new))
   if len(sys.argv) != 3:
     sys.exit('Usage: python input_data.py old.py new.py')
   try:
@@ -566,8 +571,8 @@ tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! needs `pip install tf_keras` and TF_USE
           cell['source'] = _convert(''.join(cell['source']), table, f'cell {i}, ').splitlines(True)
       new = json.dumps(notebook, indent=1, ensure_ascii=text.isascii())
     else:
-      new = _convert(text, table)
+      new = _convert(text, table, '')
     with open(sys.argv[2], 'xb') as f:
       f.write(new.encode('utf-8', 'surrogateescape'))
   except (OSError, ValueError, KeyError) as error:
-    sys.exit(f'{sys.argv[1]} is not converted: {error}')
+    sys.exit(f'{sys.argv[1]} was not converted: {error}')
