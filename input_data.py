@@ -18,6 +18,7 @@ import json
 import math
 import operator
 import os
+import pathlib
 import re
 import secrets
 import sys
@@ -505,20 +506,18 @@ def _convert(code, table, place):
   # Comments, and strings other than data folders, become characters that no pattern matches.
   hidden = {i: 0x10F000 + i for i in range(32, 127)}
   folder = r'(?:read_data_sets|load_dataset)\([\w\s=]*(["\']).*?\2|(["\'])(?:/tmp/|[./]*/MNIST_)data/?\3'
-  text = r'("""|\'\'\')(?:\\.|.)*?\4|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(?<=#)[^\n]+'
-  new = re.sub(f'({folder})|{text}', lambda m: m[1] or m[0].translate(hidden), code, flags=re.S)
-  report = []
+  string = r'("""|\'\'\')(?:\\.|.)*?\4|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(?<=#)[^\n]+'
+  new = re.sub(f'({folder})|{string}', lambda m: m[1] or m[0].translate(hidden), code, flags=re.S)
   for old, replacement in table:
     if replacement[0] != '!':
       new = re.sub(old, replacement, new, flags=re.A)
-    for m in re.finditer(old, new, re.A) if replacement[0] == '!' else ():
-      report.append((new.count('\n', 0, m.start()) + 1, f'{m[0]}: {replacement[2:]}'))
+    else:
+      for m in re.finditer(old, new, re.A):
+        _say(f'{place}line {new.count(chr(10), 0, m.start()) + 1}: {m[0]}: {replacement[2:]}')
   new = new.translate({there: here for here, there in hidden.items()})
   for i, (was, line) in enumerate(zip(code.split('\n'), new.split('\n'), strict=True), 1):
     if was != line:
-      report.append((i, f'{was.strip()}  ->  {line.strip()}'))
-  for i, line in sorted(report):
-    _say(f'{place}line {i}: {line}')
+      _say(f'{place}line {i}: {was.strip()}  ->  {line.strip()}')
   return new
 
 
@@ -528,9 +527,9 @@ if __name__ == '__main__':
 tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -> tf.reciprocal
 tf.pack -> tf.stack   tf.unpack -> tf.unstack   tf.select -> tf.where   xrange -> range
 tf.batch_matmul -> tf.matmul   tf.train.SummaryWriter -> tf.summary.FileWriter
-tf.(scalar|histogram|image)_summary -> tf.summary.\1   (np|numpy).(float|int|bool|object) -> \2
+tf.(scalar|histogram|image)_summary -> tf.summary.\1   (concat|split)_dim(?=\s*=) -> axis
 tf.merge_summary -> tf.summary.merge   tf.merge_all_summaries -> tf.summary.merge_all
-tf.concat\((\s*)(-?\d),(\s*)ARG -> tf.concat(\1\4,\3\2   (concat|split)_dim(?=\s*=) -> axis
+tf.concat\((\s*)(-?\d),(\s*)ARG -> tf.concat(\1\4,\3\2   (np|numpy).(float|int|bool)\b -> \2
 tf.split\((\s*)(\d),(\s*)ARG,(\s*)ARG -> tf.split(\1\6,\3\4,\5\2   tostring(?=\(\)) -> tobytes
 (\w+_entropy_with_logits\(\s*)ARG,(\s*)(?:(?:labels|targets) *= *)?ARG -> \1logits=\2,\3labels=\4
 from tensorflow\S*tutorials.mnist import (mnist, *)?input_data(, *mnist)? -> import input_data
@@ -560,8 +559,7 @@ tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! pip install tf_keras, and set TF_USE_LE
   if len(sys.argv) != 3:
     sys.exit('Usage: python input_data.py old.py new.py')
   try:
-    with open(sys.argv[1], 'rb') as f:
-      text = f.read().decode('utf-8', 'surrogateescape')
+    text = pathlib.Path(sys.argv[1]).read_bytes().decode('utf-8', 'surrogateescape')
     if '\0' in text:
       raise ValueError('it is not text')
     if sys.argv[1].endswith('.ipynb'):
