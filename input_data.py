@@ -526,16 +526,16 @@ if __name__ == '__main__':
   rows = r"""
 tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -> tf.reciprocal
 tf.pack -> tf.stack   tf.unpack -> tf.unstack   tf.select -> tf.where   xrange -> range
-tf.batch_matmul -> tf.matmul   tf.train.SummaryWriter -> tf.summary.FileWriter
-tf.(scalar|histogram|image)_summary -> tf.summary.\1   (concat|split)_dim(?=\s*=) -> axis
-tf.merge_summary -> tf.summary.merge   tf.merge_all_summaries -> tf.summary.merge_all
-tf.concat\((\s*)(-?\d),(\s*)ARG -> tf.concat(\1\4,\3\2   (np|numpy).(float|int|bool)\b -> \2
-tf.split\((\s*)(\d),(\s*)ARG,(\s*)ARG -> tf.split(\1\6,\3\4,\5\2   tostring(?=\(\)) -> tobytes
+tf.batch_matmul -> tf.matmul   tf.(scalar|histogram|image|merge)_summary -> tf.summary.\1
+tf.merge_all_summaries -> tf.summary.merge_all   tf.train.SummaryWriter -> tf.summary.FileWriter
+tf.concat\((\s*)(-?\d),(\s*)ARG -> tf.concat(\1\4,\3\2   (concat|split)_dim(?=\s*=) -> axis
+tf.split\((\s*)(\d),(\s*)ARG,(\s*)ARG -> tf.split(\1\6,\3\4,\5\2   np.(float|int|bool)\b -> \1
 (\w+_entropy_with_logits\(\s*)ARG,(\s*)(?:(?:labels|targets) *= *)?ARG -> \1logits=\2,\3labels=\4
 from tensorflow\S*tutorials.mnist import (mnist, *)?input_data(, *mnist)? -> import input_data
-from tensorflow.contrib\S* import (mnist|learn) -> import input_data as \1
-tensorflow\S*mnist.input_data -> input_data   tensorflow\S*datasets.mnist -> input_data
-(?<!load_dataset\()(["'])(?!MNIST_data|[^"']*(ashion|[ek]mnist|not))[^"'\n]+\1(?![^)]*source_url) -> 'MNIST_data'
+from tensorflow\S*(contrib\S*|tutorials) import (mnist|learn) -> import input_data as \2
+tensorflow\S*mnist.input_data -> input_data   (?<!.)mnist.input_data -> mnist
+tensorflow\S*(tutorials|datasets).mnist(?= as| import [^m]) -> input_data
+(?<!dataset\()(["'])(?!MNIST_data|[^"']*(ashion|[ek]mnist|not))[^"']+\1(?![^)]*source_url) -> 'MNIST_data'
 [\w.]*learn.datasets.mnist|tf.contrib.learn(?!.) -> __import__('input_data')
 [\w.]*learn.datasets.load_(mnist\(|dataset\(["']mnist["'])(?=\)) -> __import__('input_data').read_data_sets('MNIST_data'
 import tensorflow(?! +as |.) -> import tensorflow as tensorflow
@@ -547,10 +547,12 @@ from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_ce
 tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_loss(w))
 tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
 print\b[ \t]*(?![ \t(=#.,;>\r\n]|(if|in|is|and|or|for|else)\b)((ARG|,)+?)(?=[ \t]*([;#\r\n]|\Z)) -> print(\2)
+print *>> -> ! Python 2: write print(..., file=...)
 tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! pip install tf_keras, and set TF_USE_LEGACY_KERAS=1
 (tensorflow|tf).contrib[\w.]*|tf.estimator[\w.]* -> ! not in TensorFlow 2: use tf.nn and tf.train
+from tensorflow\S*mnist import mnist -> ! the model of fully_connected_feed.py, not in this project
 """
-  part = r'[^][(){},;#\r\n]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^][]|\[[^][]*\])*\]'
+  part = r'\\\r?\n|[^][(){},;#\\\r\n]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^][]|\[[^][]*\])*\]'
   table = []
   for row in re.split(r'\n|   ', rows.strip()):
     old, new = row.split(' -> ')
