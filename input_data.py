@@ -535,7 +535,7 @@ from tensorflow\S*tutorials.mnist import (mnist, *)?input_data(, *mnist)? -> imp
 from tensorflow\S*(contrib\S*|tutorials) import (mnist|learn) -> import input_data as \2
 tensorflow\S*mnist.input_data -> input_data   (?<!.)mnist.input_data -> mnist
 tensorflow\S*(tutorials|datasets).mnist(?= as| import [^m]) -> input_data
-(?<!dataset\()(["'])(?!MNIST_data|[^"']*(ashion|[ek]mnist|not))[^"']+\1(?![^)]*source_url) -> 'MNIST_data'
+(?<!dataset\()(["'])(?!MNIST_data|[^"']*(ashion|[ek]mnist|not))[^"'\n(),]+\1(?![^)]*source_url) -> 'MNIST_data'
 [\w.]*learn.datasets.mnist|tf.contrib.learn(?!.) -> __import__('input_data')
 [\w.]*learn.datasets.load_(mnist\(|dataset\(["']mnist["'])(?=\)) -> __import__('input_data').read_data_sets('MNIST_data'
 import tensorflow(?! +as |.) -> import tensorflow as tensorflow
