@@ -530,7 +530,7 @@ tf.batch_matmul -> tf.matmul   tf.(scalar|histogram|image|merge)_summary -> tf.s
 tf.merge_all_summaries -> tf.summary.merge_all   tf.train.SummaryWriter -> tf.summary.FileWriter
 tf.concat\((\s*)(-?\d),(\s*)ARG -> tf.concat(\1\4,\3\2   (concat|split)_dim(?=\s*=) -> axis
 tf.split\((\s*)(\d),(\s*)ARG,(\s*)ARG -> tf.split(\1\6,\3\4,\5\2   np.(float|int|bool)\b -> \1
-(\w+_entropy_with_logits\(\s*)ARG,(\s*)(?:(?:labels|targets) *= *)?ARG -> \1logits=\2,\3labels=\4
+((max|oid)_cross_entropy_with_logits\(\s*)ARG,(\s*)((labels|targets)\s*=)?ARG -> \1logits=\3,\4labels=\7
 from tensorflow\S*tutorials.mnist import (mnist, *)?input_data(, *mnist)? -> import input_data
 from tensorflow\S*(contrib\S*|tutorials) import (mnist|learn) -> import input_data as \2
 tensorflow\S*mnist.input_data -> input_data   (?<!.)mnist.input_data -> mnist
@@ -546,7 +546,7 @@ from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_ce
 (tf.nn|rnn).rnn\( -> tf.nn.static_rnn(   tensorflow.models.rnn import -> tensorflow.python.ops import
 tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_loss(w))
 tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
-print\b[ \t]*(?![ \t(=#.,;>\r\n]|(if|in|is|and|or|for|else)\b)((ARG|,)+?)(?=[ \t]*([;#\r\n]|\Z)) -> print(\2)
+print\b[ \t]*(?![ \t(=#.,;>\r\n]|(if|in|is|and|or|for|else)\b)(ARG(,ARG)*,?)(?=[ \t]*([;#\r\n]|\Z)) -> print(\2)
 print *>> -> ! Python 2: write print(..., file=...)
 tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! pip install tf_keras, and set TF_USE_LEGACY_KERAS=1
 (tensorflow|tf).contrib[\w.]*|tf.estimator[\w.]* -> ! not in TensorFlow 2: use tf.nn and tf.train
@@ -557,7 +557,7 @@ from tensorflow\S*mnist import mnist -> ! the model of fully_connected_feed.py, 
   for row in re.split(r'\n|   ', rows.strip()):
     old, new = row.split(' -> ')
     old = re.sub(r'^(?=\w)|(?<=[a-z])$', r'\\b', old.replace('.', r'\.'))
-    table.append((old.replace('ARG', rf'((?:(?!=)(?:{part}))+)'), new))
+    table.append((old.replace('ARG', rf'((?:(?!=)(?:{part}))+(?<![ \t]))'), new))
   if len(sys.argv) != 3:
     sys.exit('Usage: python input_data.py old.py new.py')
   try:
