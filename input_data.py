@@ -560,6 +560,7 @@ from tensorflow\S*mnist import mnist -> ! the model of fully_connected_feed.py, 
     table.append((old.replace('ARG', rf'((?:(?!=)(?:{part}))+(?<![ \t]))'), new))
   if len(sys.argv) != 3:
     sys.exit('Usage: python input_data.py old.py new.py')
+  sys.stdout.reconfigure(errors='backslashreplace')
   try:
     text = pathlib.Path(sys.argv[1]).read_bytes().decode('utf-8', 'surrogateescape')
     if '\0' in text:

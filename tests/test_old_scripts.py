@@ -49,6 +49,7 @@ CHANGED = {
   ),
   'm = read_data_sets( train_dir = "../MNIST_data")': "m = read_data_sets( train_dir = 'MNIST_data')",
   "folder = '/tmp/data'": "folder = 'MNIST_data'",
+  'o, s = tf.nn.rnn(cell, x)': 'o, s = tf.nn.static_rnn(cell, x)',
   'print x, "a # b"  # c': 'print(x, "a # b")  # c',
   'if x: print"%d" % x; y = 1': 'if x: print("%d" % x); y = 1',
   'print sess.run(a, {x: b}),': 'print(sess.run(a, {x: b}),)',
@@ -142,7 +143,7 @@ assert tensorflow.examples.tutorials.mnist.input_data.extract_images == mnist.ex
 """,
   'contrib.rnn': """
 from tensorflow.contrib import rnn
-assert rnn.static_rnn == tf.contrib.rnn.static_rnn == tf.nn.rnn == tf.nn.static_rnn
+assert rnn.static_rnn == tf.contrib.rnn.static_rnn == tf.nn.static_rnn
 assert rnn.__name__ == tf.contrib.rnn.__name__ == tf.nn.rnn_cell.__name__
 """,
   'Python 2': """
@@ -344,7 +345,7 @@ def test_a_notebook_stays_one(tmp_path, source):
   got = json.loads(new)
   code = ''.join(got['cells'][1].pop('source'))
   assert code == f'import {V1}; {OFF}\n' + (
-    'print("é", tf.concat(\n  [a, "\\n"], 0))\ns = """\nprint x"""'
+    'print("é", tf.concat([a, "\\n"],\n  0))\ns = """\nprint x"""'
   )
   del cells[1]['source']
   assert got == notebook
