@@ -505,15 +505,16 @@ def _convert(code, table, place):
   """Returns Python code with the replacements of `table` made, and prints a line about each."""
   # Comments, and strings other than data folders, become characters that no pattern matches.
   hidden = {i: 0x10F000 + i for i in range(32, 127)}
-  folder = r'(?:read_data_sets|load_dataset)\([\w\s=]*(["\']).*?\2|(["\'])(?:/tmp/|[./]*/MNIST_)data/?\3'
-  string = r'("""|\'\'\')(?:\\.|.)*?\4|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|(?<=#)[^\n]+'
-  new = re.sub(f'({folder})|{string}', lambda m: m[1] or m[0].translate(hidden), code, flags=re.S)
+  folder = r'(?:read|load)_data\w+\([\w\s=]*(["\']).*?\2|.(?:/tmp/|[./]*/MNIST_)data/?["\']'
+  string = r'("""|\'\'\')(?:\\.|.)*?\3|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
+  literal = re.compile(rf'(?<=#)[^\n]+|({folder})|{string}', re.DOTALL)
+  new = literal.sub(lambda m: m[1] or m[0].translate(hidden), code)
   for old, replacement in table:
     if replacement[0] != '!':
       new = re.sub(old, replacement, new, flags=re.A)
     else:
       for m in re.finditer(old, new, re.A):
-        _say(f'{place}line {new.count(chr(10), 0, m.start()) + 1}: {m[0]}: {replacement[2:]}')
+        _say(f'{place}line {new.count(chr(10), 0, m.start()) + 1}: {m[0]} {replacement[2:]}')
   new = new.translate({there: here for here, there in hidden.items()})
   for i, (was, line) in enumerate(zip(code.split('\n'), new.split('\n'), strict=True), 1):
     if was != line:
@@ -546,18 +547,19 @@ from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_ce
 (tf.nn|rnn).rnn\( -> tf.nn.static_rnn(   tensorflow.models.rnn import -> tensorflow.python.ops import
 tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_loss(w))
 tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
+tf.contrib.layers.variance_scaling_initializer\(\) -> tf.variance_scaling_initializer(2.0)
 print\b[ \t]*(?![ \t(=#.,;>\r\n]|(if|in|is|and|or|for|else)\b)(ARG(,ARG)*,?)(?=[ \t]*([;#\r\n]|\Z)) -> print(\2)
-print *>> -> ! Python 2: write print(..., file=...)
-tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! pip install tf_keras, and set TF_USE_LEGACY_KERAS=1
-(tensorflow|tf).contrib[\w.]*|tf.estimator[\w.]* -> ! not in TensorFlow 2: use tf.nn and tf.train
-from tensorflow\S*mnist import mnist -> ! the model of fully_connected_feed.py, not in this project
-"""
-  part = r'\\\r?\n|[^][(){},;#\\\r\n]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^][]|\[[^][]*\])*\]'
+print *>> -> ! is Python 2: write print(..., file=...)
+tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! needs `pip install tf_keras` and TF_USE_LEGACY_KERAS=1
+(tensorflow|tf).contrib[\w.]*|tf.estimator[\w.]* -> ! is not in TensorFlow 2: use tf.nn and tf.train
+from tensorflow\S*mnist import mnist -> ! belongs to fully_connected_feed.py, and is not here
+"""  # noqa: E501
+  part = r'[^][(){},;#\\\r\n]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^][]|\[[^][]*\])*\]'
   table = []
   for row in re.split(r'\n|   ', rows.strip()):
     old, new = row.split(' -> ')
     old = re.sub(r'^(?=\w)|(?<=[a-z])$', r'\\b', old.replace('.', r'\.'))
-    table.append((old.replace('ARG', rf'((?:(?!=)(?:{part}))+(?<![ \t]))'), new))
+    table.append((old.replace('ARG', rf'((?:(?!=)(?:\\\r?\n|{part}))+(?<![ \t]))'), new))
   if len(sys.argv) != 3:
     sys.exit('Usage: python input_data.py old.py new.py')
   sys.stdout.reconfigure(errors='backslashreplace')
