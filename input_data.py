@@ -549,7 +549,7 @@ tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_lo
 tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
 tf.contrib.layers.variance_scaling_initializer\(\) -> tf.variance_scaling_initializer(2.0)
 print\b[ \t]*(?![ \t(=#.,;>\r\n]|(if|in|is|and|or|for|else)\b)(ARG(,ARG)*,?)(?=[ \t]*([;#\r\n]|\Z)) -> print(\2)
-print *>> -> ! is Python 2: write print(..., file=...)
+print *(\([^()\n]*\) *(%|.format)ARG) -> print(\1)   print *>> -> ! is Python 2: write print(..., file=...)
 tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! needs `pip install tf_keras` and TF_USE_LEGACY_KERAS=1
 (tensorflow|tf).contrib[\w.]*|tf.estimator[\w.]* -> ! is not in TensorFlow 2: use tf.nn and tf.train
 from tensorflow\S*mnist import mnist -> ! belongs to fully_connected_feed.py, and is not here

@@ -48,6 +48,7 @@ o, s = tf.nn.rnn(cell, x) => o, s = tf.nn.static_rnn(cell, x)
 w = tf.contrib.layers.variance_scaling_initializer() => w = tf.variance_scaling_initializer(2.0)
 print x, "a # b"  # c => print(x, "a # b")  # c
 if x: print"%d" % x; y = 1 => if x: print("%d" % x); y = 1
+print ("%d, %d") % (x, y); y = 1 => print(("%d, %d") % (x, y)); y = 1
 print sess.run(a, {x: b}), => print(sess.run(a, {x: b}),)
 """.replace('V1', V1)
   .replace('OFF', OFF)
