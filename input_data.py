@@ -514,11 +514,11 @@ def _convert(code, table, place):
       new = re.sub(old, replacement, new, flags=re.A)
     else:
       for m in re.finditer(old, new, re.A):
-        _say(f'{place}line {new.count(chr(10), 0, m.start()) + 1}: {m[0]} {replacement[2:]}')
+        print(f'{place}line {new.count(chr(10), 0, m.start()) + 1}: {m[0]} {replacement[2:]}')
   new = new.translate({there: here for here, there in hidden.items()})
   for i, (was, line) in enumerate(zip(code.split('\n'), new.split('\n'), strict=True), 1):
     if was != line:
-      _say(f'{place}line {i}: {was.strip()}  ->  {line.strip()}')
+      print(f'{place}line {i}: {was.strip()}  ->  {line.strip()}')
   return new
 
 
