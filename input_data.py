@@ -539,7 +539,7 @@ tensorflow\S*(tutorials|datasets).mnist(?= as| import [^m]) -> input_data
 (?<!dataset\()(["'])(?!MNIST_data|[^"']*(ashion|[ek]mnist|not))[^"'\n(),]+\1(?![^)]*source_url) -> 'MNIST_data'
 [\w.]*learn.datasets.mnist|tf.contrib.learn(?!.) -> __import__('input_data')
 [\w.]*learn.datasets.load_(mnist\(|dataset\(["']mnist["'])(?=\)) -> __import__('input_data').read_data_sets('MNIST_data'
-import tensorflow(?! +as |.) -> import tensorflow as tensorflow
+import tensorflow(?! +as |.) -> import tensorflow as tensorflow   tostring(?=\(\)) -> tobytes
 (import\b[^#;\n]*) tensorflow +as -> \1 tensorflow.compat.v1 as
 import [^#;\n]*v1 as (\w+)\b(, [\w., ]*\w)?(?![\s\S]*\b\1.disable_) -> \g<0>; \1.disable_v2_behavior()
 from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_cell as rnn
@@ -572,7 +572,7 @@ from tensorflow\S*mnist import mnist -> ! belongs to fully_connected_feed.py, an
       for i, cell in enumerate(notebook['cells'], 1):
         if cell['cell_type'] == 'code':
           cell['source'] = _convert(''.join(cell['source']), table, f'cell {i}, ').splitlines(True)
-      new = json.dumps(notebook, indent=1, ensure_ascii=text.isascii())
+      new = json.dumps(notebook, indent=1, ensure_ascii=text.isascii()) + '\n'
     else:
       new = _convert(text, table, '')
     with open(sys.argv[2], 'xb') as f:

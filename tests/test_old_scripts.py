@@ -153,7 +153,7 @@ assert rnn.static_rnn == tf.contrib.rnn.static_rnn == tf.nn.static_rnn
 assert rnn is tf.contrib.rnn
 """,
   'Python 2': """
-total = np.int(0)
+total = np.int(0) + len(np.zeros(0).tostring())
 for i in xrange(3):
   print 'i %d' % (
       i), \\
