@@ -17,6 +17,7 @@ SHELL = [line for kind, text in BLOCKS if kind == 'sh' for line in text.splitlin
 # The loops that take long, and what the tests paste instead. All else is pasted as it stands.
 SHORTER = {
   'for i in range(1000):': 'for i in range(100):',
+  'for i in range(200):': 'for i in range(40):',
   'if i % 200 == 0:': 'if i % 20 == 0:',
   'range(1000, 20000)': 'range(1150, 1200)',
   'if i % 500 == 499:': 'if i % 200 == 199:',
@@ -63,7 +64,7 @@ def check(block, printed, shown):
     # Numbers differ where a loop is shorter or the weights are random, the words do not.
     assert re.split(r'\d[\d.]*', got) == re.split(r'\d[\d.]*', want) or 'eval()' in block
   if 'keep_prob' in block or 'accuracy_on' in block:
-    assert max(number for number in numbers(printed[-1]) if number <= 1) > 0.5
+    assert max(number for number in numbers(printed[-1]) if number <= 1) > 0.4
   elif "'+' if w" in block:  # The last bit of a weight depends on the processor.
     pairs = [
       (a, b)
