@@ -503,79 +503,61 @@ def upright(pixels, content):
 
 def _convert(code, table, place):
   """Returns Python code with the replacements of `table` made, and prints a line about each."""
-  # Comments, and strings other than data folders, become characters that no pattern matches.
+  # Comments and strings become characters that no pattern matches; data folders are replaced.
   hidden = {i: 0x10F000 + i for i in range(32, 127)}
-  folder = r'(?:read|load)_data\w+\([\w\s=]*(["\']).*?\2|.(?:/tmp/|[./]*/MNIST_)data/?["\']'
-  string = r'("""|\'\'\')(?:\\.|.)*?\3|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
-  literal = re.compile(rf'(?<=#)[^\n]+|({folder})|{string}', re.DOTALL)
-  new = literal.sub(lambda m: m[1] or m[0].translate(hidden), code)
+  folder = r'(?<=data_sets\(|train_dir=)["\'](?!MNIST_data|[^)]*(?:ashion|emnist|_url))[^"\']*.'
+  folder = rf'{folder}|["\'](?:/tmp/[\w/]*|\./MNIST_)data/?["\']'
+  literal = re.compile(rf'(?<=#)[^\n]+|({folder})|("""|\'\'\'|"|\')(?:\\.|.)*?\2', re.DOTALL)
+  new = literal.sub(lambda m: "'MNIST_data'" if m[1] else m[0].translate(hidden), code)
   for old, replacement in table:
-    if replacement[0] != '!':
-      new = re.sub(old, replacement, new, flags=re.A)
-    else:
-      for m in re.finditer(old, new, re.A):
-        print(f'{place}line {new.count(chr(10), 0, m.start()) + 1}: {m[0]} {replacement[2:]}')
-  new = new.translate({there: here for here, there in hidden.items()})
+    new = re.sub(rf'(?<!\w){old}(?!\w)'.replace('.', r'\.'), replacement, new, flags=re.ASCII)
+  shown = {there: here for here, there in hidden.items()}
   for i, (was, line) in enumerate(zip(code.split('\n'), new.split('\n'), strict=True), 1):
-    if was != line:
-      print(f'{place}line {i}: {was.strip()}  ->  {line.strip()}')
-  return new
+    if was != line.translate(shown):
+      print(f'{place}line {i}: {was.strip()}  ->  {line.translate(shown).strip()}')
+    for name in re.findall(r'\bt\w+\.(?:contrib|estimator|layers)[\w.]*|\w+Cell\b', line):
+      print(f'{place}line {i}: {name} stays: use tf.nn; tf.layers and cells need tf_keras')
+  return new.translate(shown)
 
 
 if __name__ == '__main__':
-  # Pattern -> replacement, or ! and what to do by hand. A dot is a dot, ARG an unnamed argument.
+  # A regular expression for whole names -> its replacement. A dot is a dot, ARG an argument.
   rows = r"""
-tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -> tf.reciprocal
-tf.pack -> tf.stack   tf.unpack -> tf.unstack   tf.select -> tf.where   xrange -> range
-tf.batch_matmul -> tf.matmul   tf.(scalar|histogram|image|merge)_summary -> tf.summary.\1
-tf.merge_all_summaries -> tf.summary.merge_all   tf.train.SummaryWriter -> tf.summary.FileWriter
-tf.concat\((\s*)(-?\d),(\s*)ARG -> tf.concat(\1\4,\3\2   (concat|split)_dim(?=\s*=) -> axis
-tf.split\((\s*)(\d),(\s*)ARG,(\s*)ARG -> tf.split(\1\6,\3\4,\5\2   np.(float|int|bool)\b -> \1
-((max|oid)_cross_entropy_with_logits\(\s*)ARG,(\s*)((labels|targets)\s*=)?ARG -> \1logits=\3,\4labels=\7
-from tensorflow\S*tutorials.mnist import (mnist, *)?input_data(, *mnist)? -> import input_data
-from tensorflow\S*(contrib\S*|tutorials) import (mnist|learn) -> import input_data as \2
-tensorflow\S*mnist.input_data -> input_data   (?<!.)mnist.input_data -> mnist
-tensorflow\S*(tutorials|datasets).mnist(?= as| import [^m]) -> input_data
-(?<!dataset\()(["'])(?!MNIST_data|[^"']*(ashion|[ek]mnist|not))[^"'\n(),]+\1(?![^)]*source_url) -> 'MNIST_data'
-[\w.]*learn.datasets.mnist|tf.contrib.learn(?!.) -> __import__('input_data')
-[\w.]*learn.datasets.load_(mnist\(|dataset\(["']mnist["'])(?=\)) -> __import__('input_data').read_data_sets('MNIST_data'
-import tensorflow(?! +as |.) -> import tensorflow as tensorflow   tostring(?=\(\)) -> tobytes
-(import\b[^#;\n]*) tensorflow +as -> \1 tensorflow.compat.v1 as
-import [^#;\n]*v1 as (\w+)\b(, [\w., ]*\w)?(?![\s\S]*\b\1.disable_) -> \g<0>; \1.disable_v2_behavior()
+from tensorflow[\w.]*mnist import (mnist, )?input_data(, mnist)? -> import input_data
+from tensorflow.(examples.tutorials|contrib[\w.]*) import (mnist|learn) -> import input_data as \2
+tensorflow.(examples|contrib|compat)[\w.]*mnist(.input_data)?(?! import mnist) -> input_data
+(import [^#;\n]*tensorflow) as (\w+)([\w., ]*\w)? -> \1.compat.v1 as \2\3; \2.disable_v2_behavior()
 from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_cell as rnn
-(tf.contrib.)?rnn.static_ -> tf.nn.static_   tf.contrib.rnn -> tf.nn.rnn_cell
-(tf.nn|rnn).rnn\( -> tf.nn.static_rnn(   tensorflow.models.rnn import -> tensorflow.python.ops import
+(tf.contrib.)?rnn.static_rnn -> tf.nn.static_rnn   tf.contrib.rnn -> tf.nn.rnn_cell
 tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_loss(w))
 tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
-tf.contrib.layers.variance_scaling_initializer\(\) -> tf.variance_scaling_initializer(2.0)
-print\b[ \t]*(?![ \t(=#.,;>\r\n]|(if|in|is|and|or|for|else)\b)(ARG(,ARG)*,?)(?=[ \t]*([;#\r\n]|\Z)) -> print(\2)
-print *(\([^()\n]*\) *(%|.format)ARG) -> print(\1)   print *>> -> ! is Python 2: write print(..., file=...)
-tf.layers.\w+|\w*(LSTM|GRU|RNN)Cell -> ! needs `pip install tf_keras` and TF_USE_LEGACY_KERAS=1
-(tensorflow|tf).contrib[\w.]*|tf.estimator[\w.]* -> ! is not in TensorFlow 2: use tf.nn and tf.train
-from tensorflow\S*mnist import mnist -> ! belongs to fully_connected_feed.py, and is not here
-"""  # noqa: E501
-  part = r'[^][(){},;#\\\r\n]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^][]|\[[^][]*\])*\]'
-  table = []
-  for row in re.split(r'\n|   ', rows.strip()):
-    old, new = row.split(' -> ')
-    old = re.sub(r'^(?=\w)|(?<=[a-z])$', r'\\b', old.replace('.', r'\.'))
-    table.append((old.replace('ARG', rf'((?:(?!=)(?:\\\r?\n|{part}))+(?<![ \t]))'), new))
-  if len(sys.argv) != 3:
-    sys.exit('Usage: python input_data.py old.py new.py')
+tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -> tf.reciprocal
+tf.(un)?pack -> tf.\1stack   tf.select -> tf.where   tf.batch_matmul -> tf.matmul
+tf.(scalar|histogram|image|merge)_summary -> tf.summary.\1   mnist.input_data -> mnist
+tf.merge_all_summaries -> tf.summary.merge_all   tf.train.SummaryWriter -> tf.summary.FileWriter
+tf.concat\((-?\d), *ARG -> tf.concat(\2, \1   tf.split\((\d), *ARG, *ARG -> tf.split(\3, \2, \1
+((max|oid)_cross_entropy_with_logits\(\s*)ARG(,\s*)ARG -> \1logits=\3\4labels=\5
+xrange -> range   np.(int|float|bool) -> \1   tostring(?=\(\)) -> tobytes
+print *(?![\s(=>]|if |for )(ARG(,ARG)*,?)(?=\s*([;#\n]|\Z)) -> print(\1)
+"""
+  call = r'\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)'
+  arg = rf'((?:[^][(),=;#\\\r\n]|\\\r?\n|{call}|\[(?:[^][]|\[[^][]*\])*\])+(?<! ))'
+  table = [row.split(' -> ') for row in re.split('\n|   ', rows.strip().replace('ARG', arg))]
   sys.stdout.reconfigure(errors='backslashreplace')
   try:
-    text = pathlib.Path(sys.argv[1]).read_bytes().decode('utf-8', 'surrogateescape')
+    _, old_name, new_name = sys.argv
+    text = pathlib.Path(old_name).read_bytes().decode('utf-8', 'surrogateescape')
     if '\0' in text:
-      raise ValueError('it is not text')
-    if sys.argv[1].endswith('.ipynb'):
+      raise ValueError(f'{old_name} is not text')
+    if old_name.endswith('.ipynb'):
       notebook = json.loads(text)
       for i, cell in enumerate(notebook['cells'], 1):
         if cell['cell_type'] == 'code':
           cell['source'] = _convert(''.join(cell['source']), table, f'cell {i}, ').splitlines(True)
-      new = json.dumps(notebook, indent=1, ensure_ascii=text.isascii()) + '\n'
+      text = json.dumps(notebook, indent=1, ensure_ascii=text.isascii()) + '\n'
     else:
-      new = _convert(text, table, '')
-    with open(sys.argv[2], 'xb') as f:
-      f.write(new.encode('utf-8', 'surrogateescape'))
+      text = _convert(text, table, '')
+    with open(new_name, 'xb') as f:
+      f.write(text.encode('utf-8', 'surrogateescape'))
   except (OSError, ValueError, KeyError) as error:
-    sys.exit(f'{sys.argv[1]} was not converted: {error}')
+    sys.exit(f'Usage: python input_data.py old.py new.py ({error})')
