@@ -523,8 +523,8 @@ def _convert(code, table, place):
 if __name__ == '__main__':
   # A regular expression for whole names -> its replacement. A dot is a dot, ARG an argument.
   rows = r"""
-from tensorflow[\w.]*mnist import (mnist, )?input_data(, mnist)? -> import input_data
-from tensorflow.(examples.tutorials|contrib[\w.]*) import (mnist|learn) -> import input_data as \2
+from tensorflow[\w.]*mnist import +(mnist, )?input_data(, mnist)? -> import input_data
+from tensorflow.(examples.tutorials|contrib[\w.]*) import mnist(?! as) -> import input_data as mnist
 tensorflow.(examples|contrib|compat)[\w.]*mnist(.input_data)?(?! import mnist) -> input_data
 (import [^#;\n]*tensorflow) as (\w+)([\w., ]*\w)? -> \1.compat.v1 as \2\3; \2.disable_v2_behavior()
 from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_cell as rnn
@@ -536,7 +536,7 @@ tf.(un)?pack -> tf.\1stack   tf.select -> tf.where   tf.batch_matmul -> tf.matmu
 tf.(scalar|histogram|image|merge)_summary -> tf.summary.\1   mnist.input_data -> mnist
 tf.merge_all_summaries -> tf.summary.merge_all   tf.train.SummaryWriter -> tf.summary.FileWriter
 tf.concat\((-?\d), *ARG -> tf.concat(\2, \1   tf.split\((\d), *ARG, *ARG -> tf.split(\3, \2, \1
-((max|oid)_cross_entropy_with_logits\(\s*)ARG(,\s*)ARG -> \1logits=\3\4labels=\5
+(\w*(max|oid)_cross_entropy_with_logits\(\s*)ARG(,\s*)ARG -> \1logits=\3\4labels=\5
 xrange -> range   np.(int|float|bool) -> \1   tostring(?=\(\)) -> tobytes
 print *(?![\s(=>]|if |for )(ARG(,ARG)*,?)(?=\s*([;#\n]|\Z)) -> print(\1)
 """
