@@ -524,7 +524,7 @@ if __name__ == '__main__':
   # A regular expression for whole names -> its replacement. A dot is a dot, ARG an argument.
   rows = r"""
 from tensorflow[\w.]*mnist import +(mnist, )?input_data(, mnist)? -> import input_data
-from tensorflow.(examples.tutorials|contrib[\w.]*) import mnist(?! as) -> import input_data as mnist
+from tensorflow.(examples.tutorials|contrib[\w.]*) import (mnist)(?! as) -> import input_data as \2
 tensorflow.(examples|contrib|compat)[\w.]*mnist(.input_data)?(?! import mnist) -> input_data
 (import [^#;\n]*tensorflow) as (\w+)([\w., ]*\w)? -> \1.compat.v1 as \2\3; \2.disable_v2_behavior()
 from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_cell as rnn
