@@ -538,7 +538,7 @@ tf.merge_all_summaries -> tf.summary.merge_all   tf.train.SummaryWriter -> tf.su
 tf.concat\((-?\d), *ARG -> tf.concat(\2, \1   tf.split\((\d), *ARG, *ARG -> tf.split(\3, \2, \1
 (\w*(max|oid)_cross_entropy_with_logits\(\s*)ARG(,\s*)ARG -> \1logits=\3\4labels=\5
 xrange -> range   np.(int|float|bool) -> \1   tostring(?=\(\)) -> tobytes
-print *(?![\s(=>]|if |for )(ARG(,ARG)*,?)(?=\s*([;#\n]|\Z)) -> print(\1)
+print\b *(?![\s(=>]|if |for )(ARG(,ARG)*,?)(?=\s*([;#\n]|\Z)) -> print(\1)
 """
   call = r'\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)'
   arg = rf'((?:[^][(),=;#\\\r\n]|\\\r?\n|{call}|\[(?:[^][]|\[[^][]*\])*\])+(?<! ))'

@@ -30,7 +30,6 @@ print sess.run(a, {x: b[0]}), => print(sess.run(a, {x: b[0]}),)
 CHANGED = dict(line.split(' => ') for line in CHANGED.strip().split('\n'))
 UNCHANGED = r"""
 # import tensorflow as tf, print x, xrange(3)
-#read_data_sets("/tmp/data")
 s = "import tensorflow as tf; tf.mul(a, b)", 'xrange(3)\'', 'C:\\', "it's"
 s = '''
 print x
@@ -38,7 +37,8 @@ print x
 m = read_data_sets('MNIST_data/'); n = read_data_sets('data/fashion')
 m = read_data_sets('other', one_hot=True, source_url='https://example.org/')
 print(x); print (x, y); print = 3; x = [print]; print if x else y; print(x) if x else print(x) == y
-tf.subtract(a, b); tf.concat([a], 0); tf.split(a, 2, 0); my_tf.mul(a); np.int32(1); sprint (1)
+from __future__ import print_function
+tf.subtract(a, b); tf.concat([a], 0); tf.split(a, 2, 0); my_tf.mul(a); np.int32(1)
 softmax_cross_entropy_with_logits(labels=y_, logits=y); weighted_cross_entropy_with_logits(a, b, 2)
 from tensorflow.keras.datasets import mnist; import tensorflow.keras.datasets.mnist as mnist
 """
