@@ -535,7 +535,7 @@ tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -
 tf.(un)?pack -> tf.\1stack   tf.select -> tf.where   tf.batch_matmul -> tf.matmul
 tf.(scalar|histogram|image|merge)_summary -> tf.summary.\1   mnist.input_data -> mnist
 tf.merge_all_summaries -> tf.summary.merge_all   tf.train.SummaryWriter -> tf.summary.FileWriter
-tf.concat\((-?\d), *ARG -> tf.concat(\2, \1   tf.split\((\d), *ARG, *ARG -> tf.split(\3, \2, \1
+tf.concat\((-?\d)(,\s*)ARG -> tf.concat(\3\2\1   tf.split\((\d), *ARG, *ARG -> tf.split(\3, \2, \1
 (\w*(max|oid)_cross_entropy_with_logits\(\s*)ARG(,\s*)ARG -> \1logits=\3\4labels=\5
 xrange -> range   np.(int|float|bool) -> \1   tostring(?=\(\)) -> tobytes
 print\b *(?![\s(=>]|if |for )(ARG(,ARG)*,?)(?=\s*([;#\n]|\Z)) -> print(\1)

@@ -64,8 +64,8 @@ writer = tf.train.SummaryWriter('logs', sess.graph)
 writer.add_summary(sess.run(tf.merge_all_summaries()), 0)
 assert sess.run(one)
 # swapped arguments
-both = tf.concat(1, [tf.zeros([2, 3]),
-                     tf.ones([2, 1])])
+both = tf.concat(1,
+                 [tf.zeros([2, 3]), tf.ones([2, 1])])
 left, right = tf.split(1, 2, both)
 assert sess.run(left + right).tolist() == [[0, 1], [0, 1]]
 # cross-entropy by position
