@@ -1,9 +1,8 @@
-"""Makes the pictures of README.md: python tests/pictures.py
+"""Makes the pictures of README.md: python tests/pictures.py [LOG_DIR]
 
-The two that show TensorBoard are made only where it and Chromium are installed.
+The two of TensorBoard need it, Chromium, and a run in LOG_DIR, or else a net is trained first.
 """
 
-import contextlib
 import pathlib
 import re
 import shutil
@@ -23,8 +22,8 @@ PICTURES = ROOT / '.pictures'
 # What to show of TensorBoard's page: its address, its size, and the part from left, top to
 # right, bottom.
 PAGES = {
-  'graph.png': ('#graphs&run=training', '1300,1000', (330, 125, 830, 715)),
-  'curves.png': ('#scalars&_smoothingWeight=0', '1500,600', (362, 182, 1390, 421)),
+  'graph.png': ('#graphs&run=training', '1300,1150', (340, 155, 860, 890)),
+  'curves.png': ('#scalars&_smoothingWeight=0', '1500,600', (372, 182, 1070, 434)),
 }
 
 
@@ -71,7 +70,7 @@ def screenshots(logs):
   try:
     url = next(match[0] for line in board.stderr if (match := re.search(r'http://\S+', line)))
     for name, (page, size, (left, top, right, bottom)) in PAGES.items():
-      file = f'{logs}/{name}'
+      file = PICTURES / name
       flags = f'--headless --no-sandbox --disable-gpu --window-size={size}'
       for _ in range(2):  # The first time, TensorBoard may still be reading.
         subprocess.run(
@@ -80,7 +79,7 @@ def screenshots(logs):
           stderr=subprocess.DEVNULL,
           check=True,
         )
-      pixels = computed(tf.io.decode_png, pathlib.Path(file).read_bytes())
+      pixels = computed(tf.io.decode_png, file.read_bytes())
       write(name, pixels[top:bottom, left:right])
   finally:
     board.kill()
@@ -90,23 +89,15 @@ def screenshots(logs):
 def main():
   """Makes all pictures."""
   PICTURES.mkdir(exist_ok=True)
-  with contextlib.redirect_stdout(None):
-    write('weights.png', weights())
-    write('seven.png', seven())
+  write('weights.png', weights())
+  write('seven.png', seven())
   if not shutil.which('chromium') or not shutil.which('tensorboard'):
     sys.exit('The pictures of TensorBoard need tensorboard and chromium.')
+  if sys.argv[1:]:
+    return screenshots(sys.argv[1])
   with tempfile.TemporaryDirectory() as logs:
-    program = [
-      sys.executable,
-      'mnist_deep.py',
-      '--seed',
-      '1',
-      '--steps',
-      '3000',
-      '--log_dir',
-      logs,
-    ]
-    subprocess.run(program, cwd=ROOT, check=True)
+    flags = ['--seed', '1', '--steps', '3000', '--log_dir', logs]
+    subprocess.run([sys.executable, 'mnist_deep.py', *flags], cwd=ROOT, check=True)
     screenshots(logs)
 
 
