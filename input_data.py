@@ -411,70 +411,122 @@ def time_left(steps):
 def extract_digit(pixels):
   """Turns a picture of a digit, dark on light or light on dark, into an image like MNIST's.
 
-  Args:
-    pixels: uint8 [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha.
-
-  Returns:
-    float32 [784]: 28x28 pixels from 0 for paper to 1 for ink. The digit fits into 20x20 of them,
-    with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist/ describes.
-
-  Raises:
-    ValueError: the picture is blank, holds several digits side by side, or is not such an array.
+  `pixels` is uint8 [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha.
+  Returns float32 [784]: 28x28 pixels from 0 for paper to 1 for ink. The digit fits into 20x20 of
+  them, its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist/ describes. A
+  `ValueError` says that the picture is blank, holds several digits, or is not such an array.
   """
   pixels = np.asarray(pixels)
-  if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not 0 < pixels[:1, :1].size < 5:
+  is_picture = pixels.ndim == 2 or pixels.ndim == 3 and pixels.shape[2] <= 4
+  if not is_picture or pixels.size == 0 or pixels.dtype != np.uint8:
     raise ValueError(f'pass uint8 [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
-  # Average it down to at most 160x160, which still shows the digit; strips save memory.
-  step = math.ceil(max(pixels.shape[:2]) / 160)
-  small = pixels.reshape(*pixels.shape[:2], -1)
-  for _ in range(2):
-    strips = (np.ascontiguousarray(small[i : i + step]) for i in range(0, len(small), step))
-    small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
-  grey = small[..., :3] @ [0.299, 0.587, 0.114] if small.shape[2] > 2 else small[..., 0]
-  alpha = small[..., -1] / 255  # Where it is low: average grey, or paper if only ink is opaque.
-  if small.shape[2] in (2, 4) and np.any(alpha):
-    opaque = np.average(grey, weights=alpha)
-    paper = opaque if np.mean(alpha) > 0.5 else 255 * (opaque < 128)
-    grey = alpha * grey + (1 - alpha) * paper
-  # Ink is rarer than paper, and so differs more from the average around it.
-  side = max(grey.shape)
-  window = side * 2 // 5 | 1  # Wider than a stroke.
-  wide = np.pad(grey, side // 2, mode='edge')
-  grey = grey if np.sum((wide - _slide(np.mean, wide, window)) ** 3) < 0 else 255 - grey
-  # Paper is what remains when everything dark and narrow is filled: a morphological closing.
-  paper = np.maximum(_slide(np.min, _slide(np.max, grey, window), window), 1)
-  ink = 1 - grey / paper
-  # Uneven light fits a quadratic surface; averages of 3x3 pixels have less noise.
-  rows, columns = np.indices(grey.shape).reshape(2, -1) / side
-  terms = np.polynomial.polynomial.polyvander2d(rows, columns, [2, 2])
-  light = terms @ np.linalg.lstsq(terms.T @ terms, terms.T @ grey.ravel(), rcond=None)[0]
-  darker = np.minimum(ink, (light.reshape(grey.shape) - grey) / paper)
-  noise = np.quantile(np.abs(grey - _slide(np.mean, grey, 3)) / paper, 0.25) / 0.3
-  if np.max(_slide(np.mean, darker, 3)) < np.clip(3 * noise, 0.1, 0.4):
+  step = math.ceil(max(pixels.shape) / 160)  # 160x160 pixels still show the digit.
+  grey = _to_grey(pixels, step)
+  found = []
+  for picture, white in ((grey, 1), (255 - grey, 255)):  # Dark ink, then light ink.
+    ink = _remove_light(picture, white)
+    if not _is_blank(ink, picture, white):
+      digit = _choose_parts(ink)
+      found.append((_skewness(picture, digit), ink, digit))
+  if not found:
     raise ValueError('blank')
-  # Number the connected parts: the largest pixel number in each spreads, in leaps for speed.
-  mask = ink > 0.4 * np.max(ink)  # Ruled lines on the paper are fainter.
-  labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
-  while not np.array_equal(labels, before):
-    before, labels = labels, mask * _slide(np.max, labels, 3)
-    labels = mask * labels.ravel()[labels - 1]
-  # Drop specks, which are small, and a desk along an edge unless there is little else.
-  mass = np.bincount(labels.ravel(), (mask * ink).ravel())
-  rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-  mass[np.bincount(rim, minlength=len(mass)) > side / 2] /= 400
-  parts = np.flatnonzero(mass > np.max(mass) / 8)
-  ink = ink * _slide(np.max, np.isin(labels, parts), side // 64 + 3 | 1)  # With soft edges.
-  rows, columns = np.nonzero(ink > 0.2 * np.max(ink))
-  spots = (np.nonzero(labels == part) for part in parts)
-  spans = sorted((min(at), max(at)) for tall, at in spots if np.ptp(tall) > np.ptp(rows) / 2)
-  if any(left[1] < right[0] for left, right in zip(spans, spans[1:], strict=False)):
+  _, ink, digit = min(found, key=lambda item: item[0])  # There is less ink than paper around it.
+  if _are_side_by_side(digit):
     raise ValueError('several digits side by side')
+  rows, columns = np.nonzero(digit)
   size = max(np.ptp(rows), np.ptp(columns)) + 1
   if step > 1 and size < 40:  # Small in a large picture: again with the part around it.
     top, left = (max(min(at) - size // 2, 0) * step for at in (rows, columns))
     return extract_digit(pixels[top : top + 2 * size * step, left : left + 2 * size * step])
+  return _scale_and_centre(ink * _slide(np.max, digit, len(ink) // 64 + 3 | 1))  # Soft edges, too.
+
+
+def _to_grey(pixels, step):
+  """Averages step x step pixels and their colours, weighted as in ITU-R BT.601."""
+  small = pixels.reshape(*pixels.shape[:2], -1)
+  for _ in range(2):  # The rows, then the columns; in strips, as floats take more memory.
+    strips = (np.ascontiguousarray(small[i : i + step]) for i in range(0, len(small), step))
+    small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
+  channels = small.shape[2]
+  grey = small[..., :3] @ np.float32([0.299, 0.587, 0.114]) if channels > 2 else small[..., 0]
+  if channels in (2, 4):  # Transparent pixels become white, or black if the others are light.
+    alpha = small[..., -1] / 255
+    grey = alpha * grey + (1 - alpha) * 255 * (np.sum(alpha * grey) < 128 * np.sum(alpha))
+  return grey
+
+
+def _extend(picture, margin):
+  """Continues a picture beyond its border with the table or shadow there, but without the ink."""
+  picture = picture.copy()
+  for line in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+    # Tables and shadows reach a corner. What is dark between two lighter places is ink.
+    from_end = np.maximum.accumulate(line[::-1])[::-1]
+    line[:] = np.minimum(np.maximum.accumulate(line), from_end)
+  return np.pad(picture, margin, mode='edge')
+
+
+def _remove_light(picture, white):
+  """Returns how much darker than the paper each pixel is, from 0 to 1.
+
+  The paper is the picture's morphological closing: all that is dark and narrow is filled, and the
+  edges of sheets and shadows stay.
+  """
+  half = max(picture.shape) // 5  # Wider than a stroke.
+  paper = _slide(np.min, _slide(np.max, _extend(picture, half), 2 * half + 1), 2 * half + 1)
+  paper = paper[half:, half:][: len(picture), : picture.shape[1]]
+  return (paper - picture) / np.maximum(paper, white)
+
+
+def _is_blank(ink, picture, white):
+  """Tells whether nothing stands out from both the noise and a quadratic surface of light."""
+  rows, columns = np.indices(picture.shape).reshape(2, -1) / max(picture.shape)
+  terms = np.polynomial.polynomial.polyvander2d(rows, columns, [2, 2])
+  light = (terms @ np.linalg.lstsq(terms, picture.ravel(), rcond=None)[0]).reshape(picture.shape)
+  darker = np.minimum(ink, (light - picture) / np.maximum(light, white))
+  noise = np.quantile(np.abs(ink - _slide(np.mean, ink, 3)), 0.25) / 0.3  # Mostly of the paper.
+  return np.max(_slide(np.mean, darker, 3)) < np.clip(3 * noise, 0.1, 0.4)
+
+
+def _choose_parts(ink):
+  """Returns which pixels belong to the digit: its connected parts, without specks."""
+  soft = _slide(np.mean, ink, 3)  # A thin line is faint where it lies between two pixels.
+  # Ruled lines on the paper are fainter.
+  mask = (ink > 0.4 * np.max(ink)) | (soft > 0.4 * np.max(soft))
+  labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
+  while not np.array_equal(labels, before):  # The largest number spreads, in leaps for speed.
+    before, labels = labels, mask * _slide(np.max, labels, 3)
+    labels = mask * labels.ravel()[labels - 1]
+  mass = np.bincount(labels.ravel(), (mask * ink).ravel())
+  return (mass > np.max(mass) / 8)[labels]
+
+
+def _skewness(picture, digit):
+  """Returns the skewness of the pixels around the digit: below 0 if the darker ones are rarer."""
+  rows, columns = np.nonzero(digit)
+  margin = int(0.3 * max(np.ptp(rows), np.ptp(columns)))
+  around = _extend(picture, margin)[min(rows) :, min(columns) :]
+  around = around[: np.ptp(rows) + 2 * margin + 1, : np.ptp(columns) + 2 * margin + 1]
+  return np.mean((around - np.mean(around)) ** 3) / max(np.std(around) ** 3, 1e-9)
+
+
+def _are_side_by_side(digit):
+  """Tells whether there are parts of half the height on both sides of a gap."""
+  rows, columns = np.nonzero(digit)
+  inked = np.unique(columns)
+  gaps = np.diff(inked, append=inked[-1])
+  is_left = columns <= inked[np.argmax(gaps)]
+  return max(gaps) > 1 and min(np.ptp(rows[is_left]), np.ptp(rows[~is_left])) > np.ptp(rows) / 2
+
+
+def _scale_and_centre(ink):
+  """Fits the ink into 20x20 pixels and moves its centre of mass to the middle of 28x28."""
+  ink = ink / np.max(ink)
+  rows, columns = np.nonzero(ink > 0.2)
+  size = max(np.ptp(rows), np.ptp(columns)) + 1
+  if size > 40:  # NIST's digits were black and white before they were scaled.
+    ink = np.clip(1.5 * ink - 0.4, 0, 1)
   scale = 20 / size
-  for _ in range(2):  # Scale and centre it, in the rows and then in the columns.
+  for _ in range(2):  # The rows, then the columns.
     at = np.arange(len(ink)) + 0.5
     centre = np.floor(scale * np.average(at, weights=np.sum(ink, 1))) + 0.5
     away = np.abs((np.arange(28)[:, np.newaxis] - 14 + centre) / scale - at)
@@ -490,15 +542,29 @@ def _slide(function, image, size):
   return image
 
 
+def turned(image):
+  """Returns an image [784] turned by 15 degrees to the left, as it is, and to the right."""
+  rows, columns = np.indices((28, 28)).reshape(2, 784, 1) - 13.5
+  images = []
+  for angle in np.radians([-15, 0, 15]):
+    sin, cos = np.sin(angle), np.cos(angle)
+    # Bilinear interpolation between the pixels near the place that each pixel comes from.
+    near_rows = np.maximum(1 - np.abs(cos * rows - sin * columns + 13.5 - np.arange(28)), 0)
+    near_columns = np.maximum(1 - np.abs(sin * rows + cos * columns + 13.5 - np.arange(28)), 0)
+    images.append(np.sum(near_rows @ image.reshape(28, 28) * near_columns, axis=1))
+  return images
+
+
 def upright(pixels, content):
-  """Turns the pixels of a JPEG file as its EXIF orientation (CIPA DC-008) says."""
-  # Tag 274, type 3 (short), one value, in either byte order.
-  big, little = rb'\x01\x12\x00\x03\x00\x00\x00\x01\x00', rb'\x12\x01\x03\x00\x01\x00\x00\x00'
-  entry = rb'\xff\xd8.*?Exif\x00\x00.{8,999}?(?:%b|%b)([\x02-\x08])' % (big, little)
-  found = re.match(entry, content[: 1 << 16], re.DOTALL)
-  value = found[1][0] if found else 1
-  pixels = pixels.swapaxes(0, 1) if value > 4 else pixels
-  return pixels[:: -1 if value in (3, 4, 7, 8) else 1, :: -1 if value in (2, 3, 6, 7) else 1]
+  """Turns the pixels of a JPEG file, whose bytes are `content`, as EXIF (CIPA DC-008) says."""
+  # The orientation: tag 274, type 3 (short), one value, and the value, in either byte order.
+  big, little = rb'\x01\x12 \x00\x03 \x00\x00\x00\x01 \x00', rb'\x12\x01 \x03\x00 \x01\x00\x00\x00'
+  entry = rb'\xff\xd8 .*? Exif\x00\x00 .{,999}? (?: %b | %b ) ([\x02-\x08])' % (big, little)
+  found = re.match(entry, content[: 1 << 16], re.DOTALL | re.VERBOSE)
+  orientation = found[1][0] if found else 1
+  pixels = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+  pixels = pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
+  return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
 
 
 def _convert(code, table, place):
