@@ -189,8 +189,8 @@ def predict(flags):
         with open(file, 'rb') as f:
           content = f.read()
         pixels = input_data.upright(picture.eval({contents: content}), content)
-        image = input_data.extract_digit(pixels)
-        probabilities = y.eval({x: [image], keep_prob: 1.0})[0]
+        images = input_data.turned(input_data.extract_digit(pixels))
+        probabilities = np.mean(y.eval({x: images, keep_prob: 1.0}), axis=0)
       except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).partition('\n\t [[')[0].splitlines()[-1]  # Without TensorFlow's trace.
         print(f'{file}: {reason}', file=sys.stderr)
