@@ -23,14 +23,40 @@ WHITE, BLACK = np.array([0.95, 0.94, 0.92]), np.array([0.12, 0.12, 0.14])
 
 
 def enlarge(digit, rows, columns):
-  """Draws an image [28, 28] larger, by cubic interpolation (Catmull and Rom)."""
+  """Draws an image larger, by cubic interpolation (Catmull and Rom)."""
   for n in (rows, columns):
-    away = np.abs((np.arange(n)[:, None] + 0.5) * 28 / n - 0.5 - np.arange(28))
+    away = np.abs((np.arange(n)[:, None] + 0.5) * len(digit) / n - 0.5 - np.arange(len(digit)))
     near = 1.5 * away**3 - 2.5 * away**2 + 1
     far = -0.5 * away**3 + 2.5 * away**2 - 4 * away + 2
     weights = np.where(away < 1, near, np.where(away < 2, far, 0))
     digit = (weights / np.sum(weights, 1, keepdims=True) @ digit).T
   return np.clip(digit, 0, 1).astype(np.float32)
+
+
+def turn(drawn, degrees):
+  """Turns what is drawn [n, n] about its middle."""
+  n = len(drawn)
+  rows, columns = np.indices((n, n)) - (n - 1) / 2
+  sin, cos = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+  at = np.rint([cos * rows - sin * columns, sin * rows + cos * columns] + np.array((n - 1) / 2))
+  return drawn[tuple(np.clip(at, 0, n - 1).astype(int))]
+
+
+def hairline(drawn, width):
+  """Draws a line `width` pixels wide along the middle of the strokes (Zhang and Suen, 1984)."""
+  mask = np.pad(drawn[::width, ::width] > 0.5, 1)
+  before = None
+  while not np.array_equal(mask, before):
+    before = mask.copy()
+    for a, b, c, d in ((2, 4, 0, 6), (0, 6, 2, 4)):
+      # The neighbours, clockwise from the one above.
+      steps = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))
+      near = np.array([np.roll(mask, step, (0, 1)) for step in steps])
+      count, starts = np.sum(near, 0), np.sum(~near & np.roll(near, -1, 0), 0)
+      kept = near[a] & near[b] & (near[c] | near[d])
+      mask &= (count < 2) | (count > 6) | (starts != 1) | kept
+  line = np.kron(mask[1:-1, 1:-1], np.ones((width, width)))
+  return line[: len(drawn), : len(drawn)]
 
 
 def places(shape):
@@ -62,12 +88,39 @@ def vignette(shape, random):
   return 1 - random.uniform(0.3, 0.5) * squares / max(np.max(squares), 1e-6)
 
 
-def shadow(shape, random):
-  """The soft shadow of a hand or a telephone, from one side to somewhere in the picture."""
-  edge, softness = random.uniform(0.3, 0.7), random.uniform(0.04, 0.15)
-  return 1 - random.uniform(0.2, 0.35) / (
-    1 + np.exp(-np.clip((across(shape, random) - edge) / softness * 4, -30, 30))
-  )
+def shadow(least, most):
+  """The shadow of a hand or a telephone; how wide its edge is, as a share of the picture."""
+
+  def make(shape, random):
+    away = (across(shape, random) - random.uniform(0.3, 0.7)) / random.uniform(least, most)
+    return 1 - random.uniform(0.2, 0.35) / (1 + np.exp(-np.clip(4 * away, -30, 30)))
+
+  return make
+
+
+def sheet(most):
+  """A sheet on a darker table, turned by up to `most` degrees, that ends on one to four sides."""
+
+  def make(shape, random):
+    rows, columns = places(shape)
+    height, width = np.max(rows), np.max(columns)
+    angle = np.radians(random.uniform(-most, most))
+    down = np.cos(angle) * (rows - height / 2) + np.sin(angle) * (columns - width / 2)
+    right = np.cos(angle) * (columns - width / 2) - np.sin(angle) * (rows - height / 2)
+    inside = np.full(shape, 1.0)
+    for side in random.permutation(4)[: random.randint(1, 5)]:
+      along = (down + height / 2, height / 2 - down, right + width / 2, width / 2 - right)[side]
+      inside = np.minimum(inside, along - random.uniform(0.05, 0.2) * min(height, width))
+    paper = np.clip(inside * max(shape) + 0.5, 0, 1)
+    grain = 1 + 0.1 * np.sin(random.uniform(50, 150) * rows + 9 * columns)
+    return paper + (1 - paper) * random.uniform(0.2, 0.6) * grain
+
+  return make
+
+
+def both(one, other):
+  """Two kinds of light at once."""
+  return lambda shape, random: one(shape, random) * other(shape, random)
 
 
 def lines(crossing):
@@ -125,7 +178,11 @@ CONDITIONS = {
   'light off by 30 %': (falling(0.2, 0.3), {}),
   'light off by 50 %': (falling(0.4, 0.5), {}),
   'vignette': (vignette, {}),
-  'soft shadow': (shadow, {}),
+  'soft shadow': (shadow(0.04, 0.15), {}),
+  'sharp shadow': (shadow(0.01, 0.01), {'least': 100}),
+  'sheet on a table': (sheet(0), {'room': 0.22, 'least': 160}),
+  'turned sheet': (sheet(10), {'room': 0.25, 'least': 160}),
+  'turned sheet, light off': (both(sheet(10), falling(0.2, 0.5)), {'room': 0.25, 'least': 160}),
   'lined paper': (lines(False), {}),
   'squared paper': (lines(True), {}),
   'specks': (specks, {}),
@@ -136,6 +193,10 @@ CONDITIONS = {
   'blackboard': (even, {'board': True, 'noise': 0.02}),
   'tight crop': (even, {'crop': 'tight'}),
   'touching the border': (even, {'crop': 'touch'}),
+  'hairline': (even, {'pen': True, 'least': 320}),
+  'turned by 20 degrees': (even, {'turn': (20, 20)}),
+  'turned by up to 20 degrees': (even, {'turn': (0, 20)}),
+  'scanned at 8x8': (even, {'coarse': True}),
   'small in a corner': (even, {'part': (0.08, 0.15), 'corner': True, 'least': 700}),
 }
 
@@ -168,9 +229,15 @@ def photograph(digit, condition, random, side, light_on_dark=False, colour=True)
   if options.get('corner'):
     at = [random.choice([0, n - size]) for n in shape]
   ink = np.zeros(shape, np.float32)
+  if 'coarse' in options:
+    digit = np.pad(digit[2:26, 2:26].reshape(8, 3, 8, 3).mean((1, 3)), 1)
   drawn = enlarge(digit, size, size)
-  if random.randint(2) and size > 60:  # The edges of real ink are sharper.
-    drawn = np.clip(3 * (drawn - 0.5) + 0.5, 0, 1)
+  if 'turn' in options:
+    drawn = turn(drawn, random.choice([-1, 1]) * random.uniform(*options['turn']))
+  if 'pen' in options:
+    drawn = hairline(drawn, random.randint(2, 5))
+  elif 'coarse' not in options and random.randint(2) and size > 60:
+    drawn = np.clip(3 * (drawn - 0.5) + 0.5, 0, 1)  # The edges of real ink are sharper.
   ink[at[0] : at[0] + size, at[1] : at[1] + size] = drawn
   if 'crop' in options:
     inked = np.argwhere(ink > 0.2)
