@@ -10,18 +10,16 @@ The archives are in the IDX format, described at http://yann.lecun.com/exdb/mnis
 
 import collections
 import glob
-import gzip
 import hashlib
 import http.client
-import io
 import json
 import math
-import operator
 import os
 import pathlib
 import re
-import secrets
+import struct
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -36,6 +34,7 @@ MIRRORS = (
   'https://ossci-datasets.s3.amazonaws.com/mnist/',
 )
 DEFAULT_SOURCE_URL = MIRRORS[0]  # As a source_url, this means all mirrors.
+STALL_SECONDS = 30  # After this long without a byte, the next address is tried.
 
 TRAIN_IMAGES = 'train-images-idx3-ubyte.gz'
 TRAIN_LABELS = 'train-labels-idx1-ubyte.gz'
@@ -50,168 +49,110 @@ SHA256 = {
   TEST_LABELS: 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6',
 }
 
-STALL_SECONDS = 30  # After this long without a byte, the next address is tried.
-
-# The first four bytes of an IDX file: two zeros, 8 for unsigned bytes, the number of dimensions.
-IMAGES_MAGIC = 2051
-LABELS_MAGIC = 2049
-
 Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
 
 
 def maybe_download(filename, work_directory, source_url=None):
   """Returns the path of `filename` in `work_directory`, downloading it if it is not there.
 
-  Existing files, gzipped or unpacked (without '.gz'), are never overwritten. `work_directory` and
-  `source_url` are as in `read_data_sets`, or the latter is the address of the file itself. An
-  `OSError` gives the reason for each address, or says that the file could not be written.
+  Existing files, gzipped or unpacked (without '.gz'), are never overwritten. The folder and
+  `source_url` are as in `read_data_sets`. An `OSError` gives the reason for each address.
   """
-  path = os.path.join(_data_folder(work_directory), filename)
+  addresses = _addresses(source_url)
+  folder = os.path.expanduser(work_directory)
+  beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), folder)
+  if addresses == MIRRORS and not os.path.exists(folder):  # Other addresses have other data.
+    folder = beside if glob.glob('*-ubyte*', root_dir=beside) else folder
+  path = os.path.join(folder, filename)
   for existing in (path, path.removesuffix('.gz')):
     if os.path.isfile(existing):
       return existing
   failures = ''
-  for url in _addresses(source_url):
-    if not url.endswith(filename):
-      url = f'{url.rstrip("/")}/{filename}'
+  for address in addresses:
+    url = f'{address.rstrip("/")}/{filename}'
     try:
       content = _download(url, filename)
-    except ValueError as reason:
-      failures += f'\n  {re.sub("//.*@", "//***@", url)}: {reason}'  # Without a password.
+    except (OSError, ValueError) as error:
+      without_password = re.sub(r'^(\w+://)?.*@', r'\1***@', url)
+      failures += f'\n  {without_password}: {error}'
       continue
-    _write(path, content)
+    os.makedirs(folder, exist_ok=True)
+    with tempfile.TemporaryDirectory(suffix='.part', dir=folder) as partial:
+      # The file appears under its own name only once it is complete.
+      with open(os.path.join(partial, filename), 'wb') as f:
+        f.write(content)
+      os.replace(f.name, path)
     print('Successfully downloaded', filename, len(content), 'bytes.')
     return path
   raise OSError(
-    f'{filename} could not be downloaded.{failures}\nPut {", ".join(SHA256)} into '
-    f'{os.path.abspath(os.path.dirname(path))} yourself, or pass read_data_sets the address of '
-    'a folder that has them: source_url=...'
+    f'{filename} could not be downloaded.{failures}\nREADME.md says what to do, under "The data". '
+    f'Or put {", ".join(SHA256)} into {os.path.abspath(folder)} yourself.'
   )
 
 
-def _data_folder(train_dir):
-  """Returns the folder `train_dir` or, if only that exists, the one beside this module."""
-  folder = os.path.expanduser(train_dir)
-  beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), folder)
-  has_data = glob.glob('*-ubyte*', root_dir=beside)
-  return beside if has_data and not os.path.exists(folder) else folder
-
-
 def _addresses(source_url):
-  """Returns the addresses in `source_url`, one or several, as a list; the mirrors if none."""
-  urls = [source_url] if isinstance(source_url, str) else list(source_url or [])
-  return list(MIRRORS) if urls in ([], [''], [DEFAULT_SOURCE_URL]) else urls
+  """Returns the addresses in `source_url`, one or several, as a tuple; the mirrors if none."""
+  if source_url in (None, '', DEFAULT_SOURCE_URL):
+    return MIRRORS
+  return (source_url,) if isinstance(source_url, str) else tuple(source_url)
 
 
 def _download(url, filename):
-  """Returns the bytes at `url`. A `ValueError` says why they did not come, or are not right."""
-  content = bytearray()
+  """Returns the bytes at `url`. An `OSError` or `ValueError` says why they are not the file."""
   try:
     with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
-      length = int(response.headers.get('Content-Length', 0))
-      while part := response.read(1 << 16):
-        content += part
-        show_progress(f'{filename}: {len(content) / 1e6:.1f} MB')
+      content = response.read()
   # A server may send anything, so only messages that do not quote it are shown.
   except urllib.error.HTTPError as error:
-    raise ValueError(f'HTTP Error {error.code}') from error
-  except OSError as error:
-    hint = 'README.md says what to do, under "The data"'
-    raise ValueError(f'{error} ({hint})' if 'CERTIFICATE' in str(error) else error) from error
+    raise OSError(f'HTTP Error {error.code}') from error
   except (ValueError, http.client.HTTPException) as error:
-    raise ValueError(f'no valid address or answer ({type(error).__name__})') from error
-  finally:
-    show_progress('')
-  if len(content) < length:
-    raise ValueError(f'only {len(content)} of {length} bytes came')
-  if url.startswith(MIRRORS):
-    if hashlib.sha256(content).hexdigest() != SHA256.get(filename):
-      raise ValueError(f'the {len(content)} bytes that came do not have the published SHA-256')
-  elif filename in SHA256:
-    _parse_idx(content, IMAGES_MAGIC if 'images' in filename else LABELS_MAGIC)
+    raise OSError(f'no valid address or answer ({type(error).__name__})') from error
+  if url.startswith(MIRRORS) and hashlib.sha256(content).hexdigest() != SHA256.get(filename):
+    raise ValueError(f'the {len(content)} bytes that came do not have the published SHA-256')
+  if filename in SHA256:
+    _parse_idx(content, filename, num_dims=3 if 'images' in filename else 1)
   return content
 
 
-def _write(path, content):
-  """Writes the file `path`, which gets this name only once it is complete."""
-  os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
-  partial = f'{path}.{secrets.token_hex(4)}.part'
+def _parse_idx(content, name, num_dims):
+  """Returns the uint8 array in `content`, the bytes of the IDX file `name`, gzipped or not."""
   try:
-    with open(partial, 'wb') as f:
-      f.write(content)
-      f.flush()
-      os.fsync(f.fileno())
-    os.replace(partial, path)
-  finally:
-    if os.path.exists(partial):
-      os.remove(partial)
+    if content[:1] != b'\0':  # Every IDX file begins with a zero byte, and no gzip file does.
+      content = zlib.decompress(content, wbits=31)  # 31 stands for gzip, with its checksum.
+    magic = int.from_bytes(content[:4], 'big')
+    if magic != 2048 + num_dims:  # 2048 stands for unsigned bytes.
+      raise ValueError(f'its magic number is {magic} instead of {2048 + num_dims}')
+    dims = struct.unpack_from(f'>{num_dims}I', content, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * num_dims).reshape(dims)
+  except (zlib.error, struct.error, ValueError) as error:
+    raise ValueError(f'{name} is damaged: {error}') from error
 
 
-def _parse_idx(content, magic):
-  """Returns the uint8 array in `content`, the bytes of an IDX file, gzipped or not."""
-  stream = io.BytesIO(content)
-  if content[:1] != b'\0':  # Every IDX file begins with a zero byte, and no gzip file does.
-    stream = gzip.GzipFile(fileobj=stream)
-  num_dims = magic % 256
-  data = bytearray()
-  try:
-    found = int.from_bytes(stream.read(4), 'big')
-    if found != magic:
-      raise ValueError(f'it begins with the magic number {found} instead of {magic}')
-    header = stream.read(4 * num_dims)
-    if len(header) < 4 * num_dims:
-      raise ValueError('it ends within its header')
-    dims = np.frombuffer(header, '>u4').tolist()
-    size = math.prod(dims)
-    # In pieces, as a damaged header may promise more than the memory can hold.
-    while part := stream.read(min(size - len(data), 1 << 20)):
-      data += part
-    if len(data) < size:
-      raise ValueError(f'its header promises {size} bytes and it holds {len(data)}')
-    if stream.read(1):  # At the end, this makes gzip compare its checksum.
-      raise ValueError(f'it holds more than the {size} bytes that its header promises')
-  except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-    raise ValueError(f'it is not an intact gzip file ({error})') from error
-  return np.frombuffer(data, np.uint8).reshape(dims)
-
-
-def _read_idx(f, magic):
+def _read_idx(f, num_dims):
   """Returns the uint8 array in the IDX file `f`, a name or an open file."""
   if isinstance(f, (str, os.PathLike)):
     with open(f, 'rb') as opened:
-      return _read_idx(opened, magic)
+      return _read_idx(opened, num_dims)
   print('Extracting', f.name)
-  try:
-    return _parse_idx(f.read(), magic)
-  except ValueError as error:
-    advice = "If it is deleted, the next run downloads MNIST's own file."
-    raise ValueError(f'{f.name} is damaged: {error}. {advice}') from error
+  return _parse_idx(f.read(), f.name, num_dims)
 
 
 def extract_images(f):
   """Returns the images in IDX file `f`: uint8 [n, rows, columns, 1], 0 for paper, 255 for ink.
 
-  `f` is a file's name or a file opened for reading bytes, gzipped or not. A `ValueError` says how
-  it is damaged, or that it holds no images (magic number 2051).
+  `f` is a file's name or an open file, gzipped or not. A `ValueError` says how it is damaged.
   """
-  return _read_idx(f, IMAGES_MAGIC)[..., np.newaxis]
+  return _read_idx(f, num_dims=3)[..., np.newaxis]
 
 
 def extract_labels(f, one_hot=False, num_classes=10):
-  """Returns the labels in IDX file `f`: uint8 [n], or with `one_hot` float32 [n, num_classes].
-
-  `f` is as in `extract_images`; the magic number of labels is 2049.
-  """
-  labels = _read_idx(f, LABELS_MAGIC)
+  """Returns the labels in IDX file `f`: uint8 [n], or with `one_hot` float32 [n, num_classes]."""
+  labels = _read_idx(f, num_dims=1)
   return dense_to_one_hot(labels, num_classes) if one_hot else labels
 
 
 def dense_to_one_hot(labels_dense, num_classes=10):
-  """Returns float32 [n, num_classes]: each row is 1 at the index of its label and 0 elsewhere.
-
-  `labels_dense` is n integers in any shape, such as [n] or [n, 1]; a `ValueError` says which one
-  is not between 0 and `num_classes - 1`.
-  """
+  """Returns float32 [n, num_classes], 1 at the index of each label [n] or [n, 1], 0 elsewhere."""
   labels = np.ravel(labels_dense)
   wrong = labels[(labels < 0) | (labels >= num_classes)]
   if wrong.size:
@@ -241,17 +182,13 @@ if hasattr(os, 'register_at_fork'):  # A child would wait forever for a lock tha
 class DataSet:
   """Images and their labels, served in batches. Several threads may share it.
 
-  Old scripts read and assign `_images`, `_labels`, `_num_examples`, `_index_in_epoch` and
-  `_epochs_completed`, so these mean what they meant in TensorFlow 1.
+  Old scripts assign its private attributes, so these mean what they meant in TensorFlow 1.
   """
 
   def __init__(
     self, images, labels, fake_data=False, one_hot=False, dtype=np.float32, reshape=True, seed=None
   ):
-    """Makes a data set of images [n, rows, columns, 1], 0 to 255, and labels [n] or [n, classes].
-
-    With `fake_data`, 10,000 examples are made up. All else is as in `read_data_sets`.
-    """
+    """Takes images [n, rows, columns, 1] of 0 to 255, and labels; options as `read_data_sets`."""
     numpy_dtype = getattr(dtype, 'as_numpy_dtype', dtype)
     if numpy_dtype is float:  # As in TensorFlow.
       numpy_dtype = np.float32
@@ -264,8 +201,7 @@ class DataSet:
       if reshape:
         images = images.reshape(len(images), math.prod(images.shape[1:]))
     self._num_examples = 10000 if fake_data else len(images)
-    # The pixels stay bytes until somebody asks for all of them: a quarter of the memory, and
-    # quicker to gather batches from.
+    # The pixels stay bytes, a quarter of the memory, until somebody asks for all images.
     self._stored_images = images
     self._is_unscaled = not fake_data and np.dtype(numpy_dtype) == np.float32
     self._labels = labels
@@ -295,13 +231,12 @@ class DataSet:
   epochs_completed = property(lambda self: self._epochs_completed, doc='Passes over all examples.')
 
   def next_batch(self, batch_size, fake_data=False, shuffle=True):
-    """Returns two arrays, copies of the next `batch_size` images and labels.
+    """Returns copies of the next `batch_size` images and labels, as two arrays.
 
-    After the last example, the batch continues with the next epoch. With `shuffle`, each epoch
-    has a new random order. As in TensorFlow 1, a negative `batch_size` goes back by as many and
+    After the last example, the batch goes on with the next epoch; with `shuffle`, each epoch has
+    a new random order. As in TensorFlow 1, a negative `batch_size` goes back by as many and
     returns empty arrays. With `fake_data`, made-up examples are returned, as lists.
     """
-    batch_size = operator.index(batch_size)
     if fake_data or self._fake_data:
       fake_label = [1] + [0] * 9 if self.one_hot else 0
       return [[1] * 784 for _ in range(batch_size)], [fake_label for _ in range(batch_size)]
@@ -352,9 +287,8 @@ def read_data_sets(
   """Reads the four MNIST archives in `train_dir`, downloading those that are missing.
 
   Args:
-    train_dir: the folder of the archives, gzipped or unpacked. If it does not exist, but a data
-      folder of that name beside this module does, that one is used.
-    fake_data: whether to read nothing and serve made-up examples.
+    train_dir: the folder of the archives; without a `source_url`, also sought beside this module.
+    fake_data: whether to read nothing and serve 10,000 made-up examples.
     one_hot: whether each label becomes ten numbers: 1 at its index, 0 elsewhere.
     dtype: float32 for pixels of 0 to 1, uint8 for 0 to 255; a NumPy dtype or a TensorFlow one.
     reshape: whether images are flattened: [n, 784] instead of [n, 28, 28, 1].
@@ -363,28 +297,23 @@ def read_data_sets(
     source_url: the address of a folder (http, https or file) that has the four files, or several
       such addresses, tried in order; None or '' for the mirrors of MNIST.
 
-  Returns a named tuple `Datasets` of three `DataSet`s: train, validation and test.
-
-  Raises `OSError` if a file cannot be downloaded, written or read; `ValueError` if it is damaged,
-  images and labels differ in number, or `validation_size` is out of range; `TypeError` for
-  another `dtype`.
+  Returns a named tuple of three `DataSet`s: train, validation and test. Raises `OSError` if a file
+  cannot be downloaded, written or read, and `ValueError` if it is damaged.
   """
   if fake_data:
     return Datasets(*[DataSet([], [], True, one_hot, dtype, seed=seed) for _ in range(3)])
-  urls = _addresses(source_url)  # A list, as the first file would use up an iterator.
-  train_images = extract_images(maybe_download(TRAIN_IMAGES, train_dir, urls))
-  train_labels = extract_labels(maybe_download(TRAIN_LABELS, train_dir, urls), one_hot)
-  test_images = extract_images(maybe_download(TEST_IMAGES, train_dir, urls))
-  test_labels = extract_labels(maybe_download(TEST_LABELS, train_dir, urls), one_hot)
+  addresses = _addresses(source_url)  # A tuple, as the first file would use up an iterator.
+  train_images = extract_images(maybe_download(TRAIN_IMAGES, train_dir, addresses))
+  train_labels = extract_labels(maybe_download(TRAIN_LABELS, train_dir, addresses), one_hot)
+  test_images = extract_images(maybe_download(TEST_IMAGES, train_dir, addresses))
+  test_labels = extract_labels(maybe_download(TEST_LABELS, train_dir, addresses), one_hot)
   n = len(train_images)
   if not 0 <= validation_size <= n:
     raise ValueError(f'Validation size should be between 0 and {n}. Received: {validation_size}.')
   options = {'one_hot': one_hot, 'dtype': dtype, 'reshape': reshape, 'seed': seed}
-  return Datasets(
-    DataSet(train_images[validation_size:], train_labels[validation_size:], **options),
-    DataSet(train_images[:validation_size], train_labels[:validation_size], **options),
-    DataSet(test_images, test_labels, **options),
-  )
+  train = DataSet(train_images[validation_size:], train_labels[validation_size:], **options)
+  validation = DataSet(train_images[:validation_size], train_labels[:validation_size], **options)
+  return Datasets(train, validation, DataSet(test_images, test_labels, **options))
 
 
 def show_progress(text):
