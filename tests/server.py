@@ -8,7 +8,6 @@ import http.server
 import pathlib
 import ssl
 import threading
-import time
 
 TESTS = pathlib.Path(__file__).resolve().parent
 
@@ -17,15 +16,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
   """Answers `/MODE/FILE` with the file, in the way that MODE names."""
 
   def do_GET(self):
-    """Answers as the mode says."""
     self.server.requests.append(self.path)
     mode, _, name = self.path[1:].rpartition('/')
     if mode.isdigit():
       return self.send_error(int(mode))
-    if mode == 'loop':
-      self.send_response(302)
-      self.send_header('Location', self.path)
-      return self.end_headers()
     if mode == 'garbage':
       return self.wfile.write(b'\x1b]0;owned\x07 raw bytes\r\n\r\n')
     body = (self.server.folder / name).read_bytes()
@@ -34,23 +28,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     elif mode == 'flipped':
       body = body[:100] + bytes([body[100] ^ 1]) + body[101:]
     self.send_response(200)
-    if mode != 'unsized':
-      self.send_header('Content-Length', str(len(body)))
+    self.send_header('Content-Length', str(len(body)))
     self.end_headers()
     if mode in ('short', 'stall'):
-      self.wfile.write(body[: len(body) // 2])
-      if mode == 'stall':
-        self.server.stopped.wait(60)
-    elif mode == 'slow':
-      for start in range(0, len(body), 1 << 16):
-        self.wfile.write(body[start : start + (1 << 16)])
-        time.sleep(0.002)
-    else:
-      self.wfile.write(body)
+      body = body[: len(body) // 2]
+    self.wfile.write(body)
+    if mode == 'stall':
+      self.server.stopped.wait(60)
 
   def handle(self):
-    """Does not mind a client that is gone."""
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(ConnectionError):  # The client may be gone.
       super().handle()
 
   def log_message(self, *args):
