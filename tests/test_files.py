@@ -3,13 +3,12 @@
 import gzip
 import re
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
 
 import input_data
-from conftest import lines_of, run, write_idx
+from conftest import write_idx
 
 IMAGES = input_data.TRAIN_IMAGES
 LABELS = input_data.TRAIN_LABELS
@@ -50,14 +49,13 @@ def test_a_folder_with_the_name_of_an_unpacked_file_is_not_taken_for_it(digits, 
 
 
 def repack(change):
-  return lambda archive: gzip.compress(change(gzip.decompress(archive)), 1)
+  return lambda archive: gzip.compress(change(gzip.decompress(archive)))
 
 
 @pytest.mark.parametrize(
   'spoil, reason',
   [
     (lambda a: b'', 'incomplete or truncated'),
-    (lambda a: a[:5], 'incomplete or truncated'),
     (lambda a: a[: len(a) // 2], 'incomplete or truncated'),
     (lambda a: a[:-1], 'incomplete or truncated'),
     (lambda a: a[:-8] + bytes([a[-8] ^ 1]) + a[-7:], 'incorrect data check'),
@@ -68,6 +66,7 @@ def repack(change):
     (repack(lambda d: d[:6]), 'requires a buffer'),
     (repack(lambda d: d[:-1]), 'cannot reshape array'),
     (repack(lambda d: d + b'\0'), 'cannot reshape array'),
+    (repack(lambda d: d[:4] + b'\xff' * 4 + d[8:]), 'cannot reshape array'),  # 3 terabytes.
     (repack(lambda d: b'\0\0\x0d\2' + d[4:]), 'magic number is 3330 instead of 20'),
     (lambda a: gzip.decompress(a)[:-1], 'cannot reshape array'),
   ],
@@ -81,21 +80,18 @@ def test_a_damaged_file_is_named_and_left_alone(folder, name, spoil, reason):
   assert re.search(reason, message), message
 
 
-def test_a_flipped_bit_or_a_lost_end_is_never_read_as_other_pixels(tmp_path):
-  write_idx(tmp_path / 'i.gz', 2051, 1, 4, 5, data=bytes(range(20)))
-  intact = (tmp_path / 'i.gz').read_bytes()
-  pixels = input_data.extract_images(tmp_path / 'i.gz').tobytes()
+def test_no_flipped_bit_and_no_lost_end_is_read_as_other_pixels(tmp_path):
+  path, pixels = tmp_path / 'i.gz', bytes(range(20))
+  write_idx(path, 2051, 1, 4, 5, data=pixels)
+  intact = path.read_bytes()
   for i in range(len(intact)):
-    flipped = bytearray(intact)
-    flipped[i] ^= 1 << i % 8
+    flipped = intact[:i] + bytes([intact[i] ^ 1]) + intact[i + 1 :]
     for content in (flipped, intact[:i]):
-      (tmp_path / 'i.gz').write_bytes(content)
+      path.write_bytes(content)
       try:
-        images = input_data.extract_images(tmp_path / 'i.gz')
+        assert input_data.extract_images(path).tobytes() == pixels
       except ValueError as error:
-        assert str(error).startswith(f'{tmp_path}/i.gz is damaged: ')
-      else:
-        assert images.tobytes() == pixels  # The bit was in the time stamp of gzip, say.
+        assert str(error).startswith(f'{path} is damaged: ')
 
 
 def test_there_are_as_many_labels_as_images(folder):
@@ -103,22 +99,7 @@ def test_there_are_as_many_labels_as_images(folder):
   assert re.search(r'There are \d+ images and \d+ labels', refused(folder))
 
 
-@pytest.mark.parametrize('dims', [(2**32 - 1, 28, 28), (2**32 - 1, 2**32 - 1, 0)])
-def test_a_header_that_promises_too_much_takes_no_memory(tmp_path, dims):
-  write_idx(tmp_path / 'promise.gz', 2051, *dims, data=bytes(10))
-  script = """
-import input_data, resource, sys
-resource.setrlimit(resource.RLIMIT_AS, (1 << 33, 1 << 33))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-try:
-  input_data.extract_images(sys.argv[1])
-except ValueError:
-  print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
-  assert int(lines_of(run('-c', script, tmp_path / 'promise.gz'))[-1]) < 16 << 10
-
-
-def test_extract_functions_read_a_name_an_open_file_and_a_pipe(tmp_path, capsys):
+def test_extract_functions_read_a_name_and_an_open_file(tmp_path, capsys):
   write_idx(tmp_path / 'i.gz', 2051, 2, 1, 3, data=bytes(range(6)))
   with open(tmp_path / 'i.gz', 'rb') as f:
     assert input_data.extract_images(f).tolist() == [[[[0], [1], [2]]], [[[3], [4], [5]]]]
@@ -127,7 +108,5 @@ def test_extract_functions_read_a_name_an_open_file_and_a_pipe(tmp_path, capsys)
   for name in (tmp_path / 'l.gz', str(tmp_path / 'l.gz')):
     labels = input_data.extract_labels(name, one_hot=True, num_classes=3)
     assert labels.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
-  with subprocess.Popen(['cat', tmp_path / 'l.gz'], stdout=subprocess.PIPE) as cat:
-    assert input_data.extract_labels(cat.stdout).tolist() == [0, 2, 1]
   with pytest.raises(ValueError, match='l.gz is damaged.* 2049 instead of 2051'):
     input_data.extract_images(tmp_path / 'l.gz')
