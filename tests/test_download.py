@@ -81,26 +81,20 @@ def test_a_new_folder_is_filled_from_the_first_mirror(tmp_path, mirrors, server,
   assert os.stat(tmp_path / 'new/data' / NAMES[0]).st_mode == os.stat(tmp_path / 'other').st_mode
 
 
-@pytest.mark.parametrize(
-  'mode, reason',
-  [
-    ('403', 'HTTP Error 403'),
-    ('garbage', 'no valid address or answer'),
-    ('portal', 'the 52 bytes that came do not have the published SHA-256'),
-    ('flipped', 'do not have the published SHA-256'),
-    ('short', 'IncompleteRead'),
-    ('stall', 'timed out'),
-  ],
-)
-def test_the_next_mirror_steps_in(tmp_path, mirrors, server, monkeypatch, mode, reason):
+@pytest.mark.parametrize('mode', ['403', 'garbage', 'portal', 'short', 'flipped', 'stall'])
+def test_the_next_mirror_steps_in(tmp_path, mirrors, monkeypatch, mode):
   if mode == 'stall':
     monkeypatch.setattr(input_data, 'STALL_SECONDS', 3)
-  mirrors(mode)
-  message = read_fails(tmp_path)
-  assert re.search(rf'\n  {server.url}/{mode}/{input_data.TRAIN_IMAGES}: .*{reason}', message)
   mirrors(mode, 'good')
   input_data.maybe_download(NAMES[1], tmp_path)
   assert contents(tmp_path) == {NAMES[1]: ARCHIVES[NAMES[1]]}
+
+
+def test_a_mirror_has_to_send_the_published_bytes(tmp_path, monkeypatch, digits):
+  monkeypatch.setattr(input_data, 'MIRRORS', (f'file://{digits}',))  # Intact, but of other data.
+  assert re.search(
+    'the .* bytes that came do not have the published SHA-256', read_fails(tmp_path)
+  )
 
 
 @pytest.mark.parametrize('source_url', [None, '', input_data.DEFAULT_SOURCE_URL])
@@ -111,13 +105,19 @@ def test_without_an_address_the_mirrors_are_used(tmp_path, mirrors, source_url):
   assert contents(tmp_path) == {NAMES[1]: ARCHIVES[NAMES[1]]}
 
 
-def test_the_error_gives_each_address_its_reason_and_says_what_to_do(tmp_path, server):
+def test_the_error_gives_each_address_its_reason_and_says_what_to_do(
+  tmp_path, server, monkeypatch
+):
+  monkeypatch.setattr(input_data, 'STALL_SECONDS', 3)
   with socket.socket() as s:  # Its port does not listen.
     s.bind(('127.0.0.1', 0))
     reasons = {
       f'http://127.0.0.1:{s.getsockname()[1]}/': 'Connection refused',
       'http://no-such-host.invalid/mnist': '(Name|nodename|resolution)',
-      f'{server.url}/403/': '403',
+      f'{server.url}/403/': 'HTTP Error 403',
+      f'{server.url}/garbage/': 'no valid address or answer',
+      f'{server.url}/short/': 'IncompleteRead',
+      f'{server.url}/stall/': 'timed out',
       (tmp_path / 'none').as_uri(): 'No such file',
       'nonsense': 'no valid address',
       f'{server.url}/portal/': 'train-images-idx3-ubyte.gz is damaged: Error',

@@ -10,9 +10,6 @@ import pytest
 import input_data
 from conftest import write_idx
 
-IMAGES = input_data.TRAIN_IMAGES
-LABELS = input_data.TRAIN_LABELS
-
 
 @pytest.fixture
 def folder(digits, tmp_path):
@@ -20,23 +17,12 @@ def folder(digits, tmp_path):
   return shutil.copytree(digits, tmp_path / 'data')
 
 
-def refused(folder):
-  """Returns what `read_data_sets` says; it has to leave all files as they are."""
-  before = {path: path.read_bytes() for path in folder.iterdir()}
-  with pytest.raises(ValueError) as info:
-    input_data.read_data_sets(folder)
-  assert {path: path.read_bytes() for path in folder.iterdir()} == before
-  return str(info.value)
-
-
-def test_unpacked_files_are_found(folder, capsys):
+def test_unpacked_files_are_found(folder):
   packed = input_data.read_data_sets(folder)
   for path in list(folder.iterdir()):
     (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
     path.unlink()
-  capsys.readouterr()
   unpacked = input_data.read_data_sets(folder)
-  assert capsys.readouterr().out.splitlines()[0] == f'Extracting {folder}/train-images-idx3-ubyte'
   assert np.array_equal(unpacked.train.images, packed.train.images)
   assert np.array_equal(unpacked.test.labels, packed.test.labels)
 
@@ -71,13 +57,14 @@ def repack(change):
     (lambda a: gzip.decompress(a)[:-1], 'cannot reshape array'),
   ],
 )
-@pytest.mark.parametrize('name', [IMAGES, LABELS])
+@pytest.mark.parametrize('name', [input_data.TRAIN_IMAGES, input_data.TEST_LABELS])
 def test_a_damaged_file_is_named_and_left_alone(folder, name, spoil, reason):
-  (folder / name).write_bytes(spoil((folder / name).read_bytes()))
-  message = refused(folder)
-  assert message.startswith(f'{folder / name} is damaged: ')
-  assert message.isascii() and '\n' not in message
-  assert re.search(reason, message), message
+  spoiled = spoil((folder / name).read_bytes())
+  (folder / name).write_bytes(spoiled)
+  with pytest.raises(ValueError) as info:
+    input_data.read_data_sets(folder)
+  assert re.match(f'{folder / name} is damaged: [ -~]*{reason}[ -~]*$', str(info.value))
+  assert (folder / name).read_bytes() == spoiled
 
 
 def test_no_flipped_bit_and_no_lost_end_is_read_as_other_pixels(tmp_path):
@@ -92,11 +79,6 @@ def test_no_flipped_bit_and_no_lost_end_is_read_as_other_pixels(tmp_path):
         assert input_data.extract_images(path).tobytes() == pixels
       except ValueError as error:
         assert str(error).startswith(f'{path} is damaged: ')
-
-
-def test_there_are_as_many_labels_as_images(folder):
-  shutil.copy(folder / input_data.TEST_LABELS, folder / LABELS)
-  assert re.search(r'There are \d+ images and \d+ labels', refused(folder))
 
 
 def test_extract_functions_read_a_name_and_an_open_file(tmp_path, capsys):
