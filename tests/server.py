@@ -1,7 +1,4 @@
-"""A loopback server of the archives that can misbehave as real ones did.
-
-The folder in the address says how: /good/, /short/, /stall/ and so on.
-"""
+"""A loopback server that misbehaves as the folder in an address says: /short/, /stall/ ..."""
 
 import contextlib
 import http.server
@@ -44,7 +41,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def serve(folder, tls=False):
   """Serves `folder`, yielding the server, whose `url` has no slash at its end."""
   server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-  server.daemon_threads = True
   server.folder = pathlib.Path(folder)
   server.requests = []
   server.stopped = threading.Event()

@@ -33,7 +33,7 @@ def server():
 
 @pytest.fixture
 def mirrors(monkeypatch, server):
-  """Puts addresses of the server in place of the mirrors."""
+  """Puts addresses of the server in place of the mirrors: mirrors('404', 'good')."""
 
   def set_mirrors(*modes):
     urls = tuple(f'{server.url}/{mode}/' for mode in modes)
@@ -58,13 +58,6 @@ def start(folder, url):
   """Starts a process that reads the data set in `folder`, downloading it from `url`."""
   command = [sys.executable, '-c', READ, folder, url]
   return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(condition):
-  deadline = time.monotonic() + 60
-  while not condition():
-    assert time.monotonic() < deadline
-    time.sleep(0.001)
 
 
 def test_a_new_folder_is_filled_from_the_first_mirror(tmp_path, mirrors, server, capsys):
@@ -92,22 +85,17 @@ def test_the_next_mirror_steps_in(tmp_path, mirrors, monkeypatch, mode):
 
 def test_a_mirror_has_to_send_the_published_bytes(tmp_path, monkeypatch, digits):
   monkeypatch.setattr(input_data, 'MIRRORS', (f'file://{digits}',))  # Intact, but of other data.
-  assert re.search(
-    'the .* bytes that came do not have the published SHA-256', read_fails(tmp_path)
-  )
+  assert 'bytes that came do not have the published SHA-256' in read_fails(tmp_path)
 
 
 @pytest.mark.parametrize('source_url', [None, '', input_data.DEFAULT_SOURCE_URL])
 def test_without_an_address_the_mirrors_are_used(tmp_path, mirrors, source_url):
   mirrors('404', 'good')
   path = input_data.maybe_download(NAMES[1], str(tmp_path), source_url)
-  assert path == str(tmp_path / NAMES[1])
-  assert contents(tmp_path) == {NAMES[1]: ARCHIVES[NAMES[1]]}
+  assert path == str(tmp_path / NAMES[1]) and contents(tmp_path) == {NAMES[1]: ARCHIVES[NAMES[1]]}
 
 
-def test_the_error_gives_each_address_its_reason_and_says_what_to_do(
-  tmp_path, server, monkeypatch
-):
+def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server, monkeypatch):
   monkeypatch.setattr(input_data, 'STALL_SECONDS', 3)
   with socket.socket() as s:  # Its port does not listen.
     s.bind(('127.0.0.1', 0))
@@ -121,7 +109,6 @@ def test_the_error_gives_each_address_its_reason_and_says_what_to_do(
       (tmp_path / 'none').as_uri(): 'No such file',
       'nonsense': 'no valid address',
       f'{server.url}/portal/': 'train-images-idx3-ubyte.gz is damaged: Error',
-      f'{server.url}/flipped/': 'train-images-idx3-ubyte.gz is damaged: Error',
     }
     lines = read_fails(tmp_path, source_url=list(reasons)).splitlines()
   assert lines[0] == 'train-images-idx3-ubyte.gz could not be downloaded.'
@@ -168,10 +155,11 @@ def test_a_killed_process_never_leaves_half_a_file(tmp_path, server):
   for i in range(4):
     folder = tmp_path / str(i)
     process = start(folder, f'{server.url}/good')
-    wait_for(lambda: any(folder.glob('*')))  # noqa: B023
+    while process.poll() is None and not any(folder.glob('*')):
+      time.sleep(0.001)
     process.kill()
     process.communicate()
-    assert contents(folder).items() <= ARCHIVES.items()
+    assert any(folder.glob('*')) and contents(folder).items() <= ARCHIVES.items()
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, server):

@@ -35,7 +35,7 @@ def test_a_folder_with_the_name_of_an_unpacked_file_is_not_taken_for_it(digits, 
 
 
 def repack(change):
-  return lambda archive: gzip.compress(change(gzip.decompress(archive)))
+  return lambda archive: gzip.compress(change(gzip.decompress(archive)), 1)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,6 @@ def repack(change):
   [
     (lambda a: b'', 'incomplete or truncated'),
     (lambda a: a[: len(a) // 2], 'incomplete or truncated'),
-    (lambda a: a[:-1], 'incomplete or truncated'),
-    (lambda a: a[:-8] + bytes([a[-8] ^ 1]) + a[-7:], 'incorrect data check'),
-    (lambda a: a[:-4] + bytes([a[-4] ^ 1]) + a[-3:], 'incorrect length check'),
     (lambda a: a[:100] + bytes(100) + a[200:], 'while decompressing'),
     (lambda a: b'<!DOCTYPE html>' + a, 'incorrect header check'),
     (lambda a: bytes(len(a)), 'magic number is 0 instead of 20'),

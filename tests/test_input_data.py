@@ -1,8 +1,4 @@
-"""What `input_data` returns is what the original returned, without the original's faults.
-
-`reference.json` holds digests of what TensorFlow 1.15.5 returned; keys that begin with 'old/' are
-of what scripts did with private attributes.
-"""
+"""`input_data` returns what TensorFlow 1.15.5 returned, whose digests are in `reference.json`."""
 
 import concurrent.futures
 import hashlib
@@ -17,7 +13,6 @@ import input_data
 from conftest import ROOT, lines_of, run
 
 REFERENCE = json.loads((ROOT / 'tests' / 'reference.json').read_text())
-SIZES = [(600, 100), (300, 50), (50, 64), (500, 128), (60, 1000), (2, 55000), (9, 7)]
 
 
 def digest(array):
@@ -50,7 +45,8 @@ def small_set(n, **options):
 @pytest.mark.parametrize('seed, one_hot', [(1, False), (1, True), (7, True)])
 def test_training_batches_are_the_originals(seed, one_hot):
   train = read(seed=seed, one_hot=one_hot).train
-  assert batches_digest(train, SIZES) == REFERENCE[f'train/{seed}/{one_hot:d}']
+  sizes = [(600, 100), (300, 50), (50, 64), (500, 128), (60, 1000), (2, 55000), (9, 7)]
+  assert batches_digest(train, sizes) == REFERENCE[f'train/{seed}/{one_hot:d}']
 
 
 def test_other_batches_are_the_originals():
@@ -65,9 +61,8 @@ def test_images_and_labels_are_the_originals(mnist):
   labels = [digest(data_set.labels.astype(np.float64)) for data_set in mnist]
   assert images + labels == REFERENCE['still/1']
   assert [data_set.labels.dtype for data_set in mnist] == [np.float32] * 3
-  found = [
-    [*s.images.shape, digest(s.images), digest(s.labels)] for s in read(validation_size=12000)
-  ]
+  sets = read(validation_size=12000)
+  found = [[*s.images.shape, digest(s.images), digest(s.labels)] for s in sets]
   assert found == REFERENCE['vs/12000']
   sets = read(dtype=np.uint8, reshape=False)
   found = [[*s.images.shape, s.images.dtype.name, digest(s.images)] for s in sets]
@@ -92,11 +87,8 @@ def read_with_numpy_seed():
 
 def test_numpy_random_seed_makes_batches_repeatable():
   mnist = read_with_numpy_seed()
-  found = [
-    batches_digest(mnist.train, [(600, 100)])[0],
-    batches_digest(mnist.test, [(30, 500)])[0],
-    batches_digest(mnist.train, [(50, 64)])[0],
-  ]
+  batches = [(mnist.train, 600, 100), (mnist.test, 30, 500), (mnist.train, 50, 64)]
+  found = [batches_digest(data_set, [(count, size)])[0] for data_set, count, size in batches]
   assert found == REFERENCE['old/numpy.random.seed(0)']
 
 
@@ -271,18 +263,18 @@ def test_float_means_float32_and_other_dtypes_are_refused():
 
 
 @pytest.mark.parametrize('wrong', [-1, 60001])
-def test_what_is_out_of_range_is_refused(wrong):
+def test_a_validation_size_out_of_range_is_refused(wrong):
   with pytest.raises(ValueError, match=f'size should be between 0 and 60000. Received: {wrong}.'):
     read(validation_size=wrong)
-  with pytest.raises(ValueError, match=f'between 0 and 9. Received: {wrong}.'):
-    input_data.dense_to_one_hot(np.array([3, wrong]))
+
+
+def test_one_hot_takes_labels_of_any_shape_but_none_out_of_range():
+  assert input_data.dense_to_one_hot([[2], [0]], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+  for wrong in (-1, 3):
+    with pytest.raises(ValueError, match=f'between 0 and 2. Received: {wrong}.'):
+      input_data.dense_to_one_hot([2, wrong], 3)
 
 
 def test_images_and_labels_are_equal_in_number():
   with pytest.raises(ValueError, match='There are 2 images and 3 labels'):
     input_data.DataSet(np.zeros((2, 28, 28, 1), np.uint8), np.zeros(3))
-
-
-def test_labels_of_any_shape_become_one_hot():
-  one_hot = input_data.dense_to_one_hot(np.array([[2], [0]], np.uint8), 3)
-  assert one_hot.dtype == np.float32 and one_hot.tolist() == [[0, 0, 1], [1, 0, 0]]
