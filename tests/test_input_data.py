@@ -205,21 +205,25 @@ def test_max_shift_moves_each_image_by_itself_to_any_of_nine_places():
 
 
 def test_threads_get_whole_batches_of_floats_while_another_asks_for_the_images():
-  data_set = small_set(200, dtype=np.float32)
+  pixels = np.arange(200, dtype=np.uint8)[:, np.newaxis]
+  labels = np.repeat(pixels, 9999, 1)  # Wide, as threads change while they are copied.
+  sets = [input_data.DataSet(pixels, labels) for _ in range(40)]
 
   def take(i):
-    assert i != 2000 or len(data_set.images) == 200
-    return data_set.next_batch(50)
+    if i % 20 == 10:
+      assert sets[i // 20].images.dtype == np.float32
+    images, labels = sets[i // 20].next_batch(50)
+    return images[:, 0] * 255, labels[:, 0]
 
   interval = sys.getswitchinterval()
-  sys.setswitchinterval(1e-5)
+  sys.setswitchinterval(1e-6)
   with concurrent.futures.ThreadPoolExecutor(4) as threads:
-    batches = list(threads.map(take, range(4000)))
+    batches = list(threads.map(take, range(800)))
   sys.setswitchinterval(interval)
-  assert data_set.epochs_completed == 999
+  assert {data_set.epochs_completed for data_set in sets} == {4}
   for images, labels in batches:
-    np.testing.assert_allclose(images[:, 0] * 255, labels, rtol=1e-6)
-  assert np.bincount(np.concatenate([labels for _, labels in batches])).tolist() == [1000] * 200
+    np.testing.assert_allclose(images, labels, rtol=1e-6)
+  assert np.bincount(np.concatenate([labels for _, labels in batches])).tolist() == [200] * 200
 
 
 def test_a_fork_while_another_thread_takes_batches_does_not_hang_the_child():
