@@ -395,12 +395,8 @@ def _extend(picture, margin):
 
 
 def _remove_light(picture, white):
-  """Returns how much darker than the paper each pixel is, from 0 to 1.
-
-  The paper is the picture's morphological closing: all that is dark and narrow is filled, and the
-  edges of sheets and shadows stay.
-  """
-  half = max(picture.shape) // 5  # Wider than a stroke.
+  """Returns how much darker each pixel is than the paper, the picture's morphological closing."""
+  half = max(picture.shape) // 5  # All that is dark and narrower than 2/5 of the picture is filled.
   paper = _slide(np.min, _slide(np.max, _extend(picture, half), 2 * half + 1), 2 * half + 1)
   paper = paper[half:, half:][: len(picture), : picture.shape[1]]
   return (paper - picture) / np.maximum(paper, white)
@@ -477,7 +473,7 @@ def turned(image):
   images = []
   for angle in np.radians([-15, 0, 15]):
     sin, cos = np.sin(angle), np.cos(angle)
-    # Bilinear interpolation between the pixels near the place that each pixel comes from.
+    # The weights of bilinear interpolation.
     near_rows = np.maximum(1 - np.abs(cos * rows - sin * columns + 13.5 - np.arange(28)), 0)
     near_columns = np.maximum(1 - np.abs(sin * rows + cos * columns + 13.5 - np.arange(28)), 0)
     images.append(np.sum(near_rows @ image.reshape(28, 28) * near_columns, axis=1))
