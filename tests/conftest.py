@@ -1,15 +1,18 @@
 """What several test files need: how a program is run, and what is made once for all of them."""
 
+import contextlib
 import fcntl
+import functools
 import gzip
+import io
 import math
 import os
 import pathlib
 import pickle
+import runpy
 import struct
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -30,10 +33,37 @@ def run(program, *flags, cwd=ROOT, **options):
   return subprocess.run(command, cwd=cwd, check=False, **options)
 
 
+def run_here(program, *flags, validation_size=5000):
+  """Runs a program in this process, where TensorFlow is loaded already; returns what it prints.
+
+  Checking progress on fewer digits than the program's 5,000 saves seconds.
+  """
+  printed = io.StringIO()
+  read = functools.partial(input_data.read_data_sets, validation_size=validation_size)
+  with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+    patch.chdir(ROOT)
+    patch.setattr(sys, 'argv', [program, *map(str, flags)])
+    patch.setattr(input_data, 'read_data_sets', read)
+    try:
+      runpy.run_path(program, run_name='__main__')
+    except SystemExit as ended:
+      if ended.code:
+        raise
+  return printed.getvalue().splitlines()
+
+
 def lines_of(done):
-  """Returns what a process that succeeded has printed."""
+  """Returns the lines that a process has printed, which must have succeeded."""
   assert done.returncode == 0, done.stderr
   return done.stdout.splitlines()
+
+
+def variables(folder):
+  """Returns all variables in the last checkpoint of a folder: {name: value}."""
+  from mnist_deep import tf
+
+  reader = tf.train.load_checkpoint(str(folder))
+  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
 def write_idx(path, magic, *dims, data=b''):
@@ -46,7 +76,8 @@ def write_idx(path, magic, *dims, data=b''):
 def once(tmp_path_factory):
   """Makes something once for all workers: `once(name, make)` is what `make(folder)` returned.
 
-  If it fails, only the first test that needs it fails; the others are skipped.
+  If it cannot be made, the first test that needs it fails, and the others are skipped. A fixture
+  that uses this keeps pytest's scope of one test, since wider ones repeat the first error.
   """
   shared = tmp_path_factory.getbasetemp()
   if 'PYTEST_XDIST_WORKER' in os.environ:
@@ -79,11 +110,12 @@ def mnist():
 
 
 def write_digits(folder):
+  """Writes the folder of `digits`."""
   for file, dims, magic in (
     ('train-images-idx3-ubyte.gz', (5200, 28, 28), 2051),
     ('train-labels-idx1-ubyte.gz', (5200,), 2049),
-    ('t10k-images-idx3-ubyte.gz', (200, 28, 28), 2051),
-    ('t10k-labels-idx1-ubyte.gz', (200,), 2049),
+    ('t10k-images-idx3-ubyte.gz', (300, 28, 28), 2051),
+    ('t10k-labels-idx1-ubyte.gz', (300,), 2049),
   ):
     with gzip.open(ROOT / 'MNIST_data' / file) as f:
       data = f.read(4 + 4 * len(dims) + math.prod(dims))[4 + 4 * len(dims) :]
@@ -91,9 +123,9 @@ def write_digits(folder):
   return str(folder)
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture
 def digits(once):
-  """A folder of the archives' first digits: 200 to train, 5,000 to validate, 200 to test."""
+  """A folder of the archives' first digits: 5,000 to validate, 200 to train, 300 to test."""
   return once('digits', write_digits)
 
 
@@ -114,7 +146,7 @@ def train_net(folder):
   return done
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture
 def trained_net(once):
   """The finished process of mnist_deep.py --fast, 200 steps; its net is in `.folder`."""
   return once('trained_net', train_net)
@@ -124,7 +156,7 @@ def trained_net(once):
 def cell(tmp_path_factory):
   """Runs cells of a Jupyter notebook: `cell(text)` is (what it printed, the error or None).
 
-  With `interrupt_at`, the cell is interrupted shortly after it has printed that text.
+  With `interrupt_at`, the cell is interrupted when it has printed that text.
   """
   from jupyter_client.manager import start_new_kernel
 
@@ -134,20 +166,18 @@ def cell(tmp_path_factory):
     manager, client = start_new_kernel(startup_timeout=600, cwd=ROOT)
 
   def execute(text, interrupt_at=None):
-    shown, errors, timers = [], [], []
+    shown = ''
 
     def hook(message):
-      content = message['content']
-      if message['msg_type'] == 'stream':
-        shown.append(content['text'])
-      elif message['msg_type'] == 'error':
-        errors.append(f'{content["ename"]}: {content["evalue"]}')
-      if interrupt_at and interrupt_at in ''.join(shown) and not timers:
-        timers.append(threading.Timer(0.5, manager.interrupt_kernel))
-        timers[0].start()
+      nonlocal shown, interrupt_at
+      shown += message['content'].get('text', '')
+      if interrupt_at and interrupt_at in shown:
+        interrupt_at = None
+        manager.interrupt_kernel()
 
-    client.execute_interactive(text, timeout=1800, output_hook=hook)
-    return ''.join(shown), errors[0] if errors else None
+    reply = client.execute_interactive(text, timeout=1800, output_hook=hook)['content']
+    failed = reply['status'] == 'error'
+    return shown, f'{reply["ename"]}: {reply["evalue"]}' if failed else None
 
   yield execute
   manager.shutdown_kernel(now=True)

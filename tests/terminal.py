@@ -41,7 +41,8 @@ class Terminal:
     )
     os.close(slave)
     self.brackets = sys.version_info >= (3, 13) and 'PYTHON_BASIC_REPL' not in environment
-    self.shown = ''  # All that came out so far, without what colours and moves.
+    self.raw = ''  # All that came out so far.
+    self.shown = ''  # The same without what colours and moves.
     self.seen = 0  # Where the last `wait_for` ended.
     threading.Thread(target=self._read, daemon=True).start()
 
@@ -54,11 +55,10 @@ class Terminal:
     os.close(self.master)
 
   def _read(self):
-    raw = ''
     try:
       while piece := os.read(self.master, 1 << 16):
-        raw += piece.decode(errors='replace')
-        self.shown = re.sub(r'\x1b(\[[0-9;?]*[A-Za-z]|[=>])|\r', '', raw)
+        self.raw += piece.decode(errors='replace')
+        self.shown = re.sub(r'\x1b(\[[0-9;?]*[A-Za-z]|[=>])|\r', '', self.raw)
     except OSError:  # The program has closed its end.
       pass
 
@@ -71,7 +71,7 @@ class Terminal:
   def paste(self, text):
     self.type(f'\x1b[200~{text}\x1b[201~' if self.brackets else text)
 
-  def wait_for(self, pattern, seconds=120):
+  def wait_for(self, pattern, seconds=600):
     """Waits for a pattern after what was waited for before, and returns the match."""
     deadline = time.monotonic() + seconds
     while not (match := re.compile(pattern, re.MULTILINE).search(self.shown, self.seen)):

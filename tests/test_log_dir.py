@@ -2,25 +2,16 @@
 
 import glob
 import os
-import pathlib
 import re
 import shlex
-import signal
-import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
+from terminal import Terminal
 
-from conftest import ROOT, lines_of, run
-
-
-def variables(folder):
-  """Returns all variables in the last checkpoint of a folder: {name: value}."""
-  reader = tf.train.load_checkpoint(str(folder))
-  return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+from conftest import lines_of, run_here, variables
+from mnist_deep import tf
 
 
 def checkpoints(folder):
@@ -44,123 +35,109 @@ def curve(folder, tag):
   ]
 
 
-def start(*flags, **options):
-  """Starts mnist_deep.py, and waits until it trains."""
-  command = [sys.executable, 'mnist_deep.py', *map(str, flags)]
-  options = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True} | options
-  # A background job of a shell script ignores Ctrl-C, and so would its children.
-  options['preexec_fn'] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-  process = subprocess.Popen(command, cwd=ROOT, **options)
-  for line in process.stdout:
-    if line.startswith('step '):
-      return process
-  raise AssertionError(process.stderr.read())
+@pytest.fixture
+def flags(digits, tmp_path):
+  """Flags for a run of small steps on few digits, which keeps its net in `tmp_path`."""
+  return '--batch_size', 5, '--data_dir', digits, '--log_dir', tmp_path
 
 
-def stop(process):
-  """Presses Ctrl-C after some steps, and returns what else the process printed."""
-  time.sleep(1)
-  process.send_signal(signal.SIGINT)
-  out, err = process.communicate(timeout=600)
-  assert 'Traceback' not in err, err
-  assert process.returncode == 130
-  return out
+def train(*flags):
+  return run_here('mnist_deep.py', *flags, validation_size=100)
 
 
-def test_the_same_seed_gives_the_same_lines_and_bits_in_two_shells(digits, tmp_path):
-  printed, saved = [], []
-  for name in 'ab':
-    flags = '--seed', 3, '--steps', 20, '--data_dir', digits, '--log_dir', tmp_path / name
-    lines = lines_of(run('mnist_deep.py', *flags))
-    printed.append([line for line in lines if not line.startswith('Saving graph')])
-    saved.append(variables(tmp_path / name))
-  assert printed[0] == printed[1] and len(printed[0]) == 6
-  assert saved[0].keys() == saved[1].keys() and len(saved[0]) == 27
-  for name, value in saved[0].items():
-    assert value.tobytes() == saved[1][name].tobytes(), name
+def start(*flags):
+  """Starts mnist_deep.py on a terminal."""
+  return Terminal(sys.executable, 'mnist_deep.py', *flags)
 
 
-def test_it_goes_on_where_it_ended_and_keeps_two_checkpoints(digits, tmp_path):
-  flags = '--batch_size', 5, '--data_dir', digits, '--log_dir', tmp_path
-  results = []
-  for steps, said in (2, None), (4, 'step 2 of 4'), (4, 'step 4 of 4'), (6, 'step 4 of 6'):
-    lines = lines_of(run('mnist_deep.py', '--steps', steps, *flags))
-    going_on = [line for line in lines if line.startswith('Going on')]
-    assert going_on == ([f'Going on from {said}.'] if said else [])
-    results.append(lines[-1])
-  assert results[1] == results[2]  # A net that has had all its steps is evaluated.
-  assert checkpoints(tmp_path) == [4, 6]
+def run_and_press_ctrl_c(folder, digits):
+  # The folder's name has a space, so the command that goes on must quote it.
+  flags = f'--steps|5000|--batch_size|5|--data_dir|{digits}|--log_dir|{folder}/a log'.split('|')
+  with start(*flags) as terminal:
+    terminal.wait_for('step 20 of 5000')
+    terminal.type('\3')
+    steps, command = terminal.wait_for(r'Stopped after (\d+) steps\. To go on: (.+)\n').groups()
+    assert terminal.process.wait() == 130 and 'Traceback' not in terminal.shown
+  return flags, int(steps), shlex.split(command), terminal.raw
+
+
+@pytest.fixture
+def interrupted(once, digits):
+  """A run that Ctrl-C has ended: flags, its steps, what it says to go on, all on the terminal."""
+  return once('interrupted', lambda folder: run_and_press_ctrl_c(folder, digits))
+
+
+def test_ctrl_c_saves_the_net(interrupted):
+  flags, steps, _, _ = interrupted
+  assert variables(flags[-1])['global_step'] == steps > 0
+
+
+def test_ctrl_c_prints_a_command_that_goes_on(interrupted):
+  flags, steps, command, _ = interrupted
+  assert command == [sys.executable, 'mnist_deep.py', *flags]
+  assert f'Going on from step {steps} of {steps + 1}.' in train(*flags, '--steps', steps + 1)
+
+
+def test_a_terminal_shows_how_many_seconds_are_left(interrupted):
+  _, _, _, raw = interrupted
+  assert re.search(r'\r\x1b\[Kstep 10 of 5000, \d+ seconds left\r\x1b\[Kstep 20 of', raw)
+  assert re.search(r'seconds left(\^C)?\r\x1b\[KStopped after', raw)  # It is wiped away.
+
+
+def test_without_a_terminal_no_line_is_rewritten(trained_net):
+  assert '\r' not in trained_net.stdout + trained_net.stderr
+
+
+def test_a_second_run_goes_on_where_the_first_ended(flags, tmp_path):
+  assert not any('Going on' in line for line in train('--steps', 2, *flags))
+  assert 'Going on from step 2 of 4.' in train('--steps', 4, *flags)
   saved = variables(tmp_path)
-  assert saved['global_step'] == 6
-  assert saved['adam_optimizer/beta2_power'] == pytest.approx(0.999**7, rel=1e-4)
-  assert [step for step, _ in curve(tmp_path / 'validation', 'accuracy')] == [2, 4, 6]
+  assert saved['global_step'] == 4
+  assert saved['adam_optimizer/beta2_power'] == pytest.approx(0.999**5, rel=1e-4)
+  assert [step for step, _ in curve(tmp_path / 'validation', 'accuracy')] == [2, 4]
+  train('--steps', 6, *flags)
+  assert checkpoints(tmp_path) == [4, 6]  # The last two are kept.
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint_of_every_1000_steps(digits, tmp_path):
-  flags = '--batch_size', 1, '--data_dir', digits, '--log_dir', tmp_path
-  process = start(*flags)
-  for line in process.stdout:
-    if line.startswith('step 1000,'):
-      break
-  process.kill()  # With SIGKILL, which no program can handle.
-  process.communicate()
-  lines = lines_of(run('mnist_deep.py', '--steps', 1001, *flags))
-  assert 'Going on from step 1000 of 1001.' in lines
-  assert variables(tmp_path)['global_step'] == 1001
-  validated = [step for step, _ in curve(tmp_path / 'validation', 'accuracy')]
-  assert validated == [1000, 1001]
+def test_a_net_that_has_had_all_its_steps_is_only_evaluated(flags, tmp_path):
+  accuracy = train('--steps', 2, *flags)[-1]
+  assert train('--steps', 2, *flags)[-2:] == ['Going on from step 2 of 2.', accuracy]
+  assert variables(tmp_path)['global_step'] == 2
 
 
-def test_ctrl_c_saves_the_net_and_says_how_to_go_on(digits, tmp_path):
-  folder = tmp_path / 'a log'  # It has a space, so it must be quoted.
-  flags = '--steps', 5000, '--batch_size', 5, '--data_dir', digits, '--log_dir', folder
-  out = stop(start(*flags))
-  steps, command = re.fullmatch(
-    r'Stopped after (\d+) steps\. To go on: (.+)', out.splitlines()[-1]
-  ).groups()
-  assert variables(folder)['global_step'] == int(steps) > 0
-  pasted = shlex.split(command)
-  assert pasted == [sys.executable, 'mnist_deep.py', *map(str, flags)]
-  out = stop(start(*pasted[2:], '--steps', 2 * 10**6))
-  assert int(re.search(r'Stopped after (\d+)', out)[1]) > int(steps)
+def test_a_killed_run_goes_on_from_its_checkpoint_of_every_1000_steps(flags, tmp_path):
+  train('--steps', 1, *flags)
+  values = variables(tmp_path) | {'global_step': np.int64(998)}
+  with tf.Graph().as_default(), tf.Session() as sess:
+    for name, value in values.items():
+      tf.Variable(value, name=name)
+    sess.run(tf.global_variables_initializer())
+    tf.train.Saver().save(sess, f'{tmp_path}/model.ckpt', 998)
+  with start(*flags) as terminal:
+    terminal.wait_for('^Going on from step 998 of 20000')
+    terminal.wait_for('step 1000, training')
+    terminal.process.kill()  # With SIGKILL, which no program can handle.
+  assert 'Going on from step 1000 of 1001.' in train('--steps', 1001, *flags)
+  curves = [step for step, _ in curve(tmp_path / 'validation', 'accuracy')]
+  assert curves == [1, 1000, 1001]
 
 
-@pytest.mark.full
-def test_ctrl_c_saves_the_net_at_whatever_moment_it_comes(digits, tmp_path):
-  had = 0
-  for n in range(12):
-    process = start('--batch_size', 5, '--data_dir', digits, '--log_dir', tmp_path)
-    time.sleep(0.37 * n % 2)
-    steps = int(re.search(r'Stopped after (\d+)', stop(process))[1])
-    assert steps > had and variables(tmp_path)['global_step'] == steps
-    had = steps
+LOST = r'The loss is (nan|-?inf) at step {}\. Try a smaller --learning_rate\.'
 
 
-def test_without_a_folder_little_is_left_behind_but_what_ctrl_c_saves(digits, tmp_path):
-  surroundings = os.environ | {'TMPDIR': str(tmp_path)}
-  flags = '--batch_size', 5, '--data_dir', digits
-  done = run('mnist_deep.py', '--steps', 2, *flags, env=surroundings)
-  folder = pathlib.Path(re.search('Saving graph to: (.+)', done.stdout)[1])
-  files = [path for path in folder.rglob('*') if path.is_file()]
-  assert {path.parent.name for path in files} == {'training', 'validation'}
-  assert sum(path.stat().st_size for path in files) < 1e6  # For 200 times as many, 5 MB.
-  out = stop(start(*flags, env=surroundings))
-  folder = re.search('--log_dir (.+)', out)[1]
-  assert folder.startswith(str(tmp_path)) and variables(folder)['global_step'] > 0
+@pytest.mark.parametrize('steps, found_at', [(5, 5), (200, 100)])
+def test_a_loss_that_is_no_number_ends_the_run(flags, tmp_path, steps, found_at):
+  with pytest.raises(FloatingPointError, match=LOST.format(found_at)):
+    train('--learning_rate', 1e38, '--steps', steps, *flags)
+  assert checkpoints(tmp_path) == []
 
 
-def test_a_loss_that_is_no_number_is_said_and_never_saved(digits, tmp_path):
-  flags = '--learning_rate', 1e38, '--batch_size', 5, '--data_dir', digits, '--log_dir', tmp_path
-  message = r'The loss is (nan|-?inf) at step {}\. Try a smaller --learning_rate\.'
-  for step in 5, 100:  # At the end, and in the midst of a run.
-    done = run('mnist_deep.py', '--steps', step if step == 5 else 200, *flags)
-    assert done.returncode == 1 and 'test accuracy' not in done.stdout
-    assert re.search(message.format(step) + '$', done.stderr.rstrip())
-  process = start(*flags)
-  time.sleep(0.5)
-  process.send_signal(signal.SIGINT)
-  assert re.search(message.format(r'\d+'), process.communicate(timeout=600)[1])
-  assert process.returncode != 0 and checkpoints(tmp_path) == []
+def test_ctrl_c_does_not_save_a_net_whose_loss_is_no_number(flags, tmp_path):
+  with start('--learning_rate', 1e38, *flags) as terminal:
+    terminal.wait_for('step 10 of 20000')
+    terminal.type('\3')
+    terminal.wait_for('FloatingPointError: ' + LOST.format(r'\d+'))
+    assert terminal.process.wait() == 1 and checkpoints(tmp_path) == []
 
 
 def test_tensorboard_finds_the_graph(trained_net):
@@ -173,7 +150,7 @@ def test_tensorboard_finds_the_graph(trained_net):
 
 
 def test_tensorboard_finds_two_curves_for_one_chart(trained_net):
-  printed = re.findall(r'step (\d+), training accuracy (\S+)', trained_net.stdout)
+  printed = re.findall(r'step (\d+), training accuracy (\S+)', '\n'.join(lines_of(trained_net)))
   drawn = curve(trained_net.folder / 'training', 'accuracy')
   assert drawn == [(int(step), pytest.approx(float(value))) for step, value in printed]
   ((_, before), (_, after)) = curve(trained_net.folder / 'training', 'cross_entropy')
