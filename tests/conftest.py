@@ -139,7 +139,7 @@ sys.exit(status)
 
 
 def train_net(folder):
-  flags = '--seed 1 --fast --steps 200 --log_dir'.split()
+  flags = '--seed 1 --fast --steps 140 --log_dir'.split()
   done = run('-c', MEASURED, 'mnist_deep.py', *flags, folder)
   lines_of(done)
   done.folder = folder
@@ -148,7 +148,7 @@ def train_net(folder):
 
 @pytest.fixture
 def trained_net(once):
-  """The finished process of mnist_deep.py --fast, 200 steps; its net is in `.folder`."""
+  """The finished process of mnist_deep.py --fast, 140 steps; its net is in `.folder`."""
   return once('trained_net', train_net)
 
 
