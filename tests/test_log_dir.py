@@ -58,28 +58,29 @@ def run_and_press_ctrl_c(folder, digits):
     terminal.type('\3')
     steps, command = terminal.wait_for(r'Stopped after (\d+) steps\. To go on: (.+)\n').groups()
     assert terminal.process.wait() == 130 and 'Traceback' not in terminal.shown
-  return flags, int(steps), shlex.split(command), terminal.raw
+  saved = variables(flags[-1])['global_step']
+  return flags, int(steps), saved, shlex.split(command), terminal.raw
 
 
 @pytest.fixture
 def interrupted(once, digits):
-  """A run that Ctrl-C has ended: flags, its steps, what it says to go on, all on the terminal."""
+  """A run that Ctrl-C has ended: (flags, its steps, those of the saved net, command, terminal)."""
   return once('interrupted', lambda folder: run_and_press_ctrl_c(folder, digits))
 
 
 def test_ctrl_c_saves_the_net(interrupted):
-  flags, steps, _, _ = interrupted
-  assert variables(flags[-1])['global_step'] == steps > 0
+  _, steps, saved, _, _ = interrupted
+  assert saved == steps > 0
 
 
 def test_ctrl_c_prints_a_command_that_goes_on(interrupted):
-  flags, steps, command, _ = interrupted
+  flags, steps, _, command, _ = interrupted
   assert command == [sys.executable, 'mnist_deep.py', *flags]
   assert f'Going on from step {steps} of {steps + 1}.' in train(*flags, '--steps', steps + 1)
 
 
 def test_a_terminal_shows_how_many_seconds_are_left(interrupted):
-  _, _, _, raw = interrupted
+  *_, raw = interrupted
   assert re.search(r'\r\x1b\[Kstep 10 of 5000, \d+ seconds left\r\x1b\[Kstep 20 of', raw)
   assert re.search(r'seconds left(\^C)?\r\x1b\[KStopped after', raw)  # It is wiped away.
 

@@ -2,6 +2,7 @@
 
 import codeop
 import re
+import shlex
 
 import pytest
 from terminal import Terminal
@@ -10,6 +11,8 @@ from conftest import ROOT, lines_of, run, variables
 
 SOFTMAX = (ROOT / 'mnist_softmax.py').read_text()
 DEEP = (ROOT / 'mnist_deep.py').read_text()
+
+STOPPED = r'Stopped after (\d+) steps\..* --log_dir (.+)\n'
 
 # What can be typed after mnist_deep.py was pasted, as its flags are still there.
 AGAIN = """
@@ -30,8 +33,8 @@ def test_both_programs_are_pasted_and_the_prompt_stays_alive(tmp_path, digits):
     terminal.type('\n')
     terminal.wait_for(r'^step 0, training accuracy \d')
     terminal.type('\3')
-    steps, folder = terminal.wait_for(r'Stopped after (\d+) steps\..* --log_dir (\S+)').groups()
-    assert variables(folder)['global_step'] == int(steps)
+    steps, folder = terminal.wait_for(STOPPED).groups()
+    assert variables(*shlex.split(folder))['global_step'] == int(steps)
     # It can run again and again, and a seed gives the same net.
     terminal.type(f'arguments.data_dir, arguments.steps, arguments.seed = {digits!r}, 0, 3\n')
     accuracies = []
@@ -59,18 +62,18 @@ def test_a_program_is_a_cell_and_interrupting_it_saves_the_net(cell):
   assert error is None and re.search(r'^test accuracy 0\.9', out, re.MULTILINE)
   out, error = cell(DEEP, interrupt_at='step 0, training accuracy')
   assert error is None
-  steps, folder = re.search(r'Stopped after (\d+) steps\..* --log_dir (\S+)', out).groups()
-  assert variables(folder)['global_step'] == int(steps)
+  steps, folder = re.search(STOPPED, out).groups()
+  assert variables(*shlex.split(folder))['global_step'] == int(steps)
   assert cell('print(6 * 7)') == ('42\n', None)
 
 
 def test_the_same_seed_gives_the_same_lines_and_bits_in_a_notebook_and_in_a_shell(
   cell, digits, tmp_path
 ):
-  flags = f'--seed 3 --steps 11 --batch_size 10 --data_dir {digits} --log_dir {tmp_path}'
-  printed, error = cell(f'%run mnist_deep.py {flags}/notebook')
+  flags = '--seed 3 --steps 11 --batch_size 10 --data_dir'.split() + [digits, '--log_dir']
+  printed, error = cell(f'%run mnist_deep.py {shlex.join([*flags, f"{tmp_path}/notebook"])}')
   assert error is None
-  lines = lines_of(run('mnist_deep.py', *f'{flags}/shell'.split()))
+  lines = lines_of(run('mnist_deep.py', *flags, f'{tmp_path}/shell'))
   assert len(lines) == 7 and printed.replace('/notebook', '/shell').splitlines() == lines
   in_notebook, in_shell = variables(tmp_path / 'notebook'), variables(tmp_path / 'shell')
   assert in_notebook.keys() == in_shell.keys() and len(in_shell) == 27
