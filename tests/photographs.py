@@ -6,9 +6,7 @@ As a program, it draws some of each kind on a sheet, each beside the 28x28 pixel
 
 import contextlib
 import pathlib
-import struct
 import sys
-import zlib
 
 import numpy as np
 
@@ -16,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import input_data  # noqa: E402
+from mnist_deep import tf  # noqa: E402
 
 # A picture is made from one thing after the other: where there is ink (0 to 1 in each pixel), how
 # much light falls there, and the colours of ink and paper (red, green and blue, 0 to 1).
@@ -271,19 +270,11 @@ def photograph(digit, condition, random, side, light_on_dark=False, colour=True)
   return np.stack(channels, 2)
 
 
-def png(pixels):
-  """Returns pixels [rows, columns, channels], uint8 or uint16, as the contents of a PNG file."""
-  rows, columns, channels = pixels.shape
-  big_endian = pixels.astype(pixels.dtype.newbyteorder('>'))
-  lines = b''.join(b'\0' + row.tobytes() for row in big_endian)
-  header = struct.pack(
-    '>IIBBBBB', columns, rows, 8 * pixels.itemsize, (0, 4, 2, 6)[channels - 1], 0, 0, 0
-  )
-  chunks = (b'IHDR', header), (b'IDAT', zlib.compress(lines, 1)), (b'IEND', b'')
-  return b'\x89PNG\r\n\x1a\n' + b''.join(
-    struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-    for kind, data in chunks
-  )
+def encode(pixels, kind='png'):
+  """Returns pixels [rows, columns, channels] as the contents of a PNG file, or of a JPEG file."""
+  with tf.Graph().as_default(), tf.Session() as sess:
+    encoder = {'png': tf.image.encode_png, 'jpg': tf.image.encode_jpeg}[kind]
+    return sess.run(encoder(np.rint(pixels).astype(np.uint8)))
 
 
 def draw_sheet(digits, sides):
@@ -316,5 +307,5 @@ if __name__ == '__main__':
   with contextlib.redirect_stdout(None):
     mnist = input_data.read_data_sets(str(ROOT / 'MNIST_data'), dtype=np.uint8, reshape=False)
   drawn = draw_sheet(mnist.test.images[..., 0], [28, 40, 64, 100, 160, 320, 700, 2000])
-  pathlib.Path(sys.argv[1]).write_bytes(png(drawn))
+  pathlib.Path(sys.argv[1]).write_bytes(encode(drawn))
   print('From the top:', ', '.join(CONDITIONS))

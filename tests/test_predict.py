@@ -12,29 +12,7 @@ import input_data
 import photographs
 from conftest import run
 from mnist_deep import deepnn, tf
-from photographs import enlarge, photograph, png
-
-PAPER_ONLY = {
-  'even': photographs.even,
-  'light off by 30 %': photographs.falling(0.3, 0.3),
-  'light off by 50 %': photographs.falling(0.5, 0.5),
-  'vignette': photographs.vignette,
-}
-
-
-@pytest.fixture(scope='module')
-def jpeg():
-  """Encodes pixels [rows, columns, channels] as the contents of a JPEG file."""
-  with tf.Graph().as_default(), tf.Session() as sess:
-    pixels = tf.placeholder(tf.uint8, [None, None, None])
-    encoded = tf.image.encode_jpeg(pixels, quality=50)
-    yield lambda values: sess.run(encoded, {pixels: values})
-
-
-def decode(content):
-  """Returns the pixels of a picture file."""
-  with tf.Graph().as_default(), tf.Session() as sess:
-    return sess.run(tf.image.decode_image(content))
+from photographs import encode, enlarge, falling, photograph
 
 
 @pytest.fixture
@@ -65,7 +43,7 @@ def predict(trained_net, files):
   return run('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *files)
 
 
-def photographed(ask, folder, mnist, jpeg, count, sides):
+def photographed(ask, folder, mnist, count, sides):
   """Asks a net about `count` photographs of each condition, of digits that it knows.
 
   Those are recognised in MNIST's own form. Returns, for each condition, the chances [count, 10]
@@ -75,7 +53,7 @@ def photographed(ask, folder, mnist, jpeg, count, sides):
   known = np.arange(0, 10000, 3)
   known = known[np.argmax(ask(folder, mnist.test.images[known]), 1) == labels[known]]
   found = {}
-  for condition in [*photographs.CONDITIONS, 'JPEG of quality 50']:
+  for condition in [*photographs.CONDITIONS, 'JPEG']:
     random = np.random.RandomState(zlib.crc32(condition.encode()))
     images, chosen = [], random.choice(known, count)
     for i, n in enumerate(chosen):
@@ -83,7 +61,8 @@ def photographed(ask, folder, mnist, jpeg, count, sides):
       digit = mnist.test.images[n].reshape(28, 28)
       pixels = photograph(digit, kind, random, sides[i % len(sides)], *random.randint(2, size=2))
       if condition != kind:
-        pixels = decode(jpeg(pixels))
+        with tf.Graph().as_default(), tf.Session() as sess:
+          pixels = sess.run(tf.image.decode_image(encode(pixels, 'jpg')))
       try:
         images += input_data.turned(input_data.extract_digit(pixels))
       except ValueError:
@@ -102,21 +81,21 @@ def shares(found):
 
 
 def test_photographed_digits_are_recognised_as_the_net_recognises_the_originals(
-  trained_net, mnist, jpeg, ask
+  trained_net, mnist, ask
 ):
-  sides = [28, 40, 64, 100, 160, 320, 500]
-  right = shares(photographed(ask, trained_net.folder, mnist, jpeg, 14, sides))
-  # This net is quickly trained, and 14 are few: the full test below is stricter.
+  sides = [28, 64, 160, 320]
+  right = shares(photographed(ask, trained_net.folder, mnist, 6, sides))
+  # This net is quickly trained, and 6 are few: the full test below is stricter.
   assert np.mean(list(right.values())) >= 0.95, right
-  assert min(right.values()) >= 10 / 14, right
+  assert min(right.values()) >= 4 / 6, right
 
 
 @pytest.mark.full
-def test_every_kind_of_photograph_is_recognised(mnist, jpeg, ask, tmp_path):
+def test_every_kind_of_photograph_is_recognised(mnist, ask, tmp_path):
   done = run('mnist_deep.py', '--seed', '1', '--fast', '--log_dir', tmp_path, timeout=3600)
   assert done.returncode == 0, done.stderr
   sides = [28, 36, 50, 80, 120, 160, 240, 400, 800, 1500]
-  found = photographed(ask, tmp_path, mnist, jpeg, 200, sides)
+  found = photographed(ask, tmp_path, mnist, 200, sides)
   right = shares(found)
   least = {'turned by 20 degrees': 0.86, 'scanned at 8x8': 0.9, 'hairline': 0.92}
   for condition, (chances, labels) in found.items():
@@ -127,7 +106,7 @@ def test_every_kind_of_photograph_is_recognised(mnist, jpeg, ask, tmp_path):
     )
     assert right[condition] >= least.get(condition, 0.965), condition
     assert wrong <= 2, condition
-  few = shares(photographed(ask, tmp_path, mnist, jpeg, 4, [4000, 3000]))
+  few = shares(photographed(ask, tmp_path, mnist, 4, [4000, 3000]))
   assert min(few.values()) >= 0.5 and np.mean(list(few.values())) >= 0.9, few
 
 
@@ -139,20 +118,20 @@ def test_an_image_of_mnist_stays_as_it_is(mnist):
 
 
 @pytest.mark.parametrize('side', [28, 150, 161, 700])
-@pytest.mark.parametrize('light', PAPER_ONLY)
+@pytest.mark.parametrize('light', [photographs.even, photographs.vignette, falling(0.5, 0.5)])
 def test_paper_without_a_digit_is_blank(light, side):
   random = np.random.RandomState(side)
   for noise in (0, 0.01, 0.03, 0.06):
-    paper = random.uniform(0.3, 1) * PAPER_ONLY[light]((side, side), random)
+    paper = random.uniform(0.3, 1) * light((side, side), random)
     pixels = 255 * np.clip(paper + noise * random.standard_normal(paper.shape), 0, 1)
     with pytest.raises(ValueError, match='^blank$'):
       input_data.extract_digit(np.rint(pixels).astype(np.uint8))
 
 
-@pytest.mark.parametrize('rows', [1, 2, 5])
-def test_a_tiny_picture_is_blank(rows):
-  with pytest.raises(ValueError, match='^blank$'):
-    input_data.extract_digit(np.full([rows, rows], 200, np.uint8))
+def test_a_tiny_picture_is_blank():
+  for n in (1, 2, 5):
+    with pytest.raises(ValueError, match='^blank$'):
+      input_data.extract_digit(np.full([n, n], 200, np.uint8))
 
 
 def test_several_digits_side_by_side_are_not_squeezed_into_one(mnist):
@@ -222,7 +201,7 @@ def test_a_jpeg_is_turned_as_its_exif_says(orientation, order):
   np.testing.assert_array_equal(turned, picture)
 
 
-def test_colours_transparency_sizes_and_turned_photographs(trained_net, mnist, tmp_path, jpeg):
+def test_colours_transparency_sizes_and_turned_photographs(trained_net, mnist, tmp_path):
   n = next(n for n in range(100) if mnist.test.labels[n][7])  # A seven, and a clear one.
   seven = enlarge(mnist.test.images[n].reshape(28, 28), 84, 84)
   seven = np.pad(seven, ((30, 5), (2, 60)))[..., np.newaxis]
@@ -241,10 +220,9 @@ def test_colours_transparency_sizes_and_turned_photographs(trained_net, mnist, t
     'small.png': white[::3, ::3],
   }
   for name, pixels in pictures.items():
-    pixels = np.rint(pixels).astype(np.uint8)
-    (tmp_path / name).write_bytes(png(pixels) if name.endswith('png') else jpeg(pixels))
+    (tmp_path / name).write_bytes(encode(pixels, name[-3:]))
   for orientation in EXIF:
-    content = jpeg(stored(np.rint(white).astype(np.uint8), orientation))
+    content = encode(stored(white, orientation), 'jpg')
     content = content[:2] + exif(orientation) + content[2:]
     (tmp_path / f'turned {orientation}.jpg').write_bytes(content)
   files = sorted(tmp_path.iterdir())
@@ -256,14 +234,14 @@ def test_colours_transparency_sizes_and_turned_photographs(trained_net, mnist, t
 
 def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, mnist, tmp_path):
   digit = enlarge(mnist.test.images[0].reshape(28, 28), 100, 100)[..., np.newaxis]
-  good = png(np.rint(255 * digit).astype(np.uint8))
+  good = encode(255 * digit)
   contents = {
     'text.png': b'This is no picture.',
     'empty.png': b'',
     'cut.png': good[: len(good) // 2],
-    'blank.png': png(np.full([50, 50, 3], 255, np.uint8)),
-    'clear.png': png(np.zeros([50, 50, 4], np.uint8)),
-    'two.png': png(np.rint(255 * np.tile(digit, [1, 2, 1])).astype(np.uint8)),
+    'blank.png': encode(np.full([50, 50, 3], 255)),
+    'clear.png': encode(np.zeros([50, 50, 4])),
+    'two.png': encode(255 * np.tile(digit, [1, 2, 1])),
     'good.png': good,
   }
   for name, content in contents.items():
@@ -272,9 +250,8 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, mn
   done = predict(trained_net, files)
   assert done.returncode == 1 and 'Traceback' not in done.stderr
   assert answers(done) == {str(tmp_path / 'good.png'): 7}
-  complaints = dict(
-    line.split(': ', 1) for line in done.stderr.splitlines() if line.startswith(str(tmp_path))
-  )
+  lines = done.stderr.splitlines()
+  complaints = dict(line.split(': ', 1) for line in lines if line.startswith(str(tmp_path)))
   assert complaints.keys() == {str(file) for file in files if file.name != 'good.png'}
   assert complaints[str(tmp_path / 'missing.png')].startswith('[Errno 2] No such file')
   assert 'Unknown image file format' in complaints[str(tmp_path / 'text.png')]
@@ -288,7 +265,7 @@ def test_an_answer_below_90_percent_is_marked_as_unsure(trained_net, tmp_path):
   for file in files:  # Scribbles, which are no digit.
     scribble = random.uniform(size=[4, 4]) > 0.4
     pixels = np.pad(255 - 200 * np.kron(scribble, np.ones([9, 9])), 20, constant_values=255)
-    file.write_bytes(png(np.rint(pixels).astype(np.uint8)[..., np.newaxis]))
+    file.write_bytes(encode(pixels[..., np.newaxis]))
   done = predict(trained_net, files)
   answers(done)
   assert ', not sure)' in done.stdout
