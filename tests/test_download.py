@@ -18,10 +18,8 @@ from conftest import ROOT, lines_of, run
 NAMES = sorted(input_data.SHA256)
 ARCHIVES = {name: (ROOT / 'MNIST_data' / name).read_bytes() for name in NAMES}
 # A program that reads the folder it is given, and downloads from the addresses after it.
-READ = """
-import sys, input_data
-input_data.read_data_sets(sys.argv[1], source_url=sys.argv[2:] or None)
-"""
+READ = """import sys, input_data
+input_data.read_data_sets(sys.argv[1], source_url=sys.argv[2:] or None)"""
 
 
 @pytest.fixture(scope='module')
@@ -75,10 +73,11 @@ def test_a_new_folder_is_filled_from_the_first_mirror(tmp_path, mirrors, server,
 
 
 @pytest.mark.parametrize('mode', ['403', 'garbage', 'portal', 'short', 'flipped', 'stall'])
-def test_the_next_mirror_steps_in(tmp_path, mirrors, monkeypatch, mode):
+def test_the_next_mirror_steps_in(tmp_path, server, monkeypatch, mode):
   if mode == 'stall':
-    monkeypatch.setattr(input_data, 'STALL_SECONDS', 3)
-  mirrors(mode, 'good')
+    monkeypatch.setattr(input_data, 'STALL_SECONDS', 1)
+  urls = (f'{server.url}/{mode}/', (ROOT / 'MNIST_data').as_uri())
+  monkeypatch.setattr(input_data, 'MIRRORS', urls)
   input_data.maybe_download(NAMES[1], tmp_path)
   assert contents(tmp_path) == {NAMES[1]: ARCHIVES[NAMES[1]]}
 
@@ -96,7 +95,6 @@ def test_without_an_address_the_mirrors_are_used(tmp_path, mirrors, source_url):
 
 
 def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server, monkeypatch):
-  monkeypatch.setattr(input_data, 'STALL_SECONDS', 3)
   with socket.socket() as s:  # Its port does not listen.
     s.bind(('127.0.0.1', 0))
     reasons = {
@@ -105,7 +103,6 @@ def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server, monke
       f'{server.url}/403/': 'HTTP Error 403',
       f'{server.url}/garbage/': 'no valid address or answer',
       f'{server.url}/short/': 'IncompleteRead',
-      f'{server.url}/stall/': 'timed out',
       (tmp_path / 'none').as_uri(): 'No such file',
       'nonsense': 'no valid address',
       f'{server.url}/portal/': 'train-images-idx3-ubyte.gz is damaged: Error',
@@ -115,6 +112,8 @@ def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server, monke
   for (url, reason), line in zip(reasons.items(), lines[1:-1], strict=True):
     assert re.match(f'  {url.rstrip("/")}/train-images-idx3-ubyte.gz: .*{reason}', line), line
   assert all(word in lines[-1] for word in [*NAMES, str(tmp_path / 'new'), 'README.md'])
+  monkeypatch.setattr(input_data, 'STALL_SECONDS', 1)
+  assert 'timed out' in read_fails(tmp_path, source_url=f'{server.url}/stall')
 
 
 def test_no_password_and_no_bytes_of_a_server_are_printed(tmp_path, server):
