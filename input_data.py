@@ -396,7 +396,7 @@ def _extend(picture, margin):
 
 def _remove_light(picture, white):
   """Returns how much darker each pixel is than the paper, the picture's morphological closing."""
-  half = max(picture.shape) // 5  # All that is dark and narrower than 2/5 of the picture is filled.
+  half = max(picture.shape) // 5  # What is dark and narrower than 2/5 of the picture is filled.
   paper = _slide(np.min, _slide(np.max, _extend(picture, half), 2 * half + 1), 2 * half + 1)
   paper = paper[half:, half:][: len(picture), : picture.shape[1]]
   return (paper - picture) / np.maximum(paper, white)
