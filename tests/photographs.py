@@ -155,16 +155,6 @@ def specks(shape, random):
   return paper
 
 
-def strip(shape, random):
-  """Something else along one side: a desk or a wall, darker or lighter than the paper."""
-  rows, columns = places(shape)
-  level = random.choice([random.uniform(0.1, 0.5), random.uniform(0.1, 0.5), 1.3])
-  along, other = (rows, columns) if random.randint(2) else (columns, rows)
-  along = along if random.randint(2) else np.max(along) - along
-  reach = np.max(along) * random.uniform(0.03, 0.12) + random.uniform(-0.03, 0.03) * other
-  return np.where(along < np.maximum(reach, 2 / max(shape)), level, 1)
-
-
 def even(shape, random):
   """The same light everywhere."""
   return np.ones(shape, np.float32)
@@ -185,7 +175,6 @@ CONDITIONS = {
   'lined paper': (lines(False), {}),
   'squared paper': (lines(True), {}),
   'specks': (specks, {}),
-  'strip at a side': (strip, {'room': 0.15}),
   'pencil': (even, {'contrast': 0.25, 'noise': 0.03}),
   'blue pen': (even, {'ink': [0.1, 0.2, 0.6]}),
   'red pen': (even, {'ink': [0.75, 0.1, 0.2]}),
@@ -201,18 +190,10 @@ CONDITIONS = {
 
 
 def photograph(digit, condition, random, side, light_on_dark=False, colour=True):
-  """Makes a photograph of a digit.
+  """Photographs an image [28, 28] of 0 to 1; returns uint8 [rows, columns, channels].
 
-  Args:
-    digit: an image [28, 28] of 0 to 1.
-    condition: a key of CONDITIONS.
-    random: a numpy.random.RandomState, which chooses what the condition leaves open.
-    side: the pixels of the longer side.
-    light_on_dark: whether paper and ink change places.
-    colour: whether there are three channels instead of one.
-
-  Returns:
-    uint8 [rows, columns, channels].
+  `condition` is a key of CONDITIONS, and `random` a numpy.random.RandomState, which chooses what
+  the condition leaves open. The longer side has `side` pixels, or as many as the condition needs.
   """
   light, options = CONDITIONS[condition]
   side = max(side, options.get('least', 0))
