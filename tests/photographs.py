@@ -181,7 +181,7 @@ CONDITIONS = {
   'blackboard': (even, {'board': True, 'noise': 0.02}),
   'tight crop': (even, {'crop': 'tight'}),
   'touching the border': (even, {'crop': 'touch'}),
-  'hairline': (even, {'pen': True, 'least': 320}),
+  'hairline': (even, {'pen': True, 'least': 400}),
   'turned by 20 degrees': (even, {'turn': (20, 20)}),
   'turned by up to 20 degrees': (even, {'turn': (0, 20)}),
   'scanned at 8x8': (even, {'coarse': True}),
@@ -215,7 +215,7 @@ def photograph(digit, condition, random, side, light_on_dark=False, colour=True)
   if 'turn' in options:
     drawn = turn(drawn, random.choice([-1, 1]) * random.uniform(*options['turn']))
   if 'pen' in options:
-    drawn = hairline(drawn, random.randint(2, 5))
+    drawn = hairline(drawn, max(random.randint(2, 5) * side // 400, 1))
   elif 'coarse' not in options and random.randint(2) and size > 60:
     drawn = np.clip(3 * (drawn - 0.5) + 0.5, 0, 1)  # The edges of real ink are sharper.
   ink[at[0] : at[0] + size, at[1] : at[1] + size] = drawn
