@@ -43,13 +43,11 @@ softmax_cross_entropy_with_logits(labels=y_, logits=y); weighted_cross_entropy_w
 from tensorflow.keras.datasets import mnist; import tensorflow.keras.datasets.mnist as mnist
 """
 
-# For each row of the table, a script that has to run. Each has the lines of HEADER before it.
-HEADER = """
+# What each row of the converter's table changes has to run.
+ROWS = """
 from tensorflow.examples.tutorials.mnist import input_data
 import numpy as np, tensorflow as tf
 sess = tf.InteractiveSession()
-"""
-SCRIPTS = """
 # names gone in 1.0
 a, b = tf.constant([1., 2.]), tf.constant([3., 4.])
 results = tf.pack([tf.mul(a, b), tf.sub(a, b), tf.neg(a), tf.inv(b), tf.select(a > 1., a, b)])
@@ -59,10 +57,8 @@ assert np.allclose(sess.run(results), expected) and sess.run([first, second]) ==
 # summaries
 tf.scalar_summary('loss', tf.constant(1.)), tf.histogram_summary('b', tf.zeros([2]))
 tf.image_summary('x', tf.zeros([1, 28, 28, 1]))
-one = tf.merge_summary([tf.scalar_summary('accuracy', tf.constant(0.5))])
-writer = tf.train.SummaryWriter('logs', sess.graph)
-writer.add_summary(sess.run(tf.merge_all_summaries()), 0)
-assert sess.run(one)
+tf.train.SummaryWriter('logs', sess.graph).add_summary(sess.run(tf.merge_all_summaries()), 0)
+assert sess.run(tf.merge_summary([tf.scalar_summary('accuracy', tf.constant(0.5))]))
 # swapped arguments
 both = tf.concat(1,
                  [tf.zeros([2, 3]), tf.ones([2, 1])])
@@ -106,11 +102,9 @@ SOFTMAX = """
 from tensorflow.examples.tutorials.mnist import input_data
 mnist = input_data.read_data_sets('MNIST_data/', one_hot=True, seed=0)
 import tensorflow as tf
-x = tf.placeholder(tf.float32, [None, 784])
-W = tf.Variable(tf.zeros([784, 10]))
-b = tf.Variable(tf.zeros([10]))
+x, y_ = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [None, 10])
+W, b = tf.Variable(tf.zeros([784, 10])), tf.Variable(tf.zeros([10]))
 y = tf.nn.softmax(tf.matmul(x, W) + b)
-y_ = tf.placeholder(tf.float32, [None, 10])
 cross_entropy = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(tf.matmul(x, W) + b, y_))
 train_step = tf.train.GradientDescentOptimizer(0.5).minimize(cross_entropy)
 sess = tf.InteractiveSession()
@@ -131,23 +125,17 @@ mnist = input_data.read_data_sets("MNIST_data/", one_hot=True, reshape=False, va
 import tensorflow as tf
 sess = tf.InteractiveSession()
 x = tf.placeholder("float", shape=[None, 28, 28, 1])
-y_ = tf.placeholder("float", shape=[None, 10])
-def weight_variable(shape):
-  return tf.Variable(tf.truncated_normal(shape, stddev=0.1))
-def bias_variable(shape):
-  return tf.Variable(tf.constant(0.1, shape=shape))
+y_, keep_prob = tf.placeholder("float", shape=[None, 10]), tf.placeholder("float")
+def weights(*shape): return tf.Variable(tf.truncated_normal(shape, stddev=0.1))
+def biases(*shape): return tf.Variable(tf.constant(0.1, shape=shape))
 def layer(x, W, b):
   h = tf.nn.relu(tf.nn.conv2d(x, W, strides=[1, 1, 1, 1], padding='SAME') + b)
   return tf.nn.max_pool(h, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding='SAME')
-h_pool1 = layer(x, weight_variable([5, 5, 1, 32]), bias_variable([32]))
-h_pool2 = layer(h_pool1, weight_variable([5, 5, 32, 64]), bias_variable([64]))
-h_pool2_flat = tf.reshape(h_pool2, [-1, 7*7*64])
-h_fc1 = tf.nn.relu(tf.matmul(h_pool2_flat, weight_variable([3136, 1024])) + bias_variable([1024]))
-keep_prob = tf.placeholder("float")
-h_fc1_drop = tf.nn.dropout(h_fc1, keep_prob)
-y_conv = tf.nn.softmax(tf.matmul(h_fc1_drop, weight_variable([1024, 10])) + bias_variable([10]))
-cross_entropy = -tf.reduce_sum(y_ * tf.log(y_conv))
-train_step = tf.train.AdamOptimizer(1e-4).minimize(cross_entropy)
+h_pool1 = layer(x, weights(5, 5, 1, 32), biases(32))
+h_pool2 = tf.reshape(layer(h_pool1, weights(5, 5, 32, 64), biases(64)), [-1, 7*7*64])
+h_fc1 = tf.nn.relu(tf.matmul(h_pool2, weights(3136, 1024)) + biases(1024))
+y_conv = tf.nn.softmax(tf.matmul(tf.nn.dropout(h_fc1, keep_prob), weights(1024, 10)) + biases(10))
+train_step = tf.train.AdamOptimizer(1e-4).minimize(-tf.reduce_sum(y_ * tf.log(y_conv)))
 accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(y_conv,1), tf.argmax(y_,1)), "float"))
 sess.run(tf.initialize_all_variables())
 for i in range(40):
@@ -167,38 +155,12 @@ def convert(folder, old, name='old.py'):
   return (folder / f'new.{name}').read_bytes(), lines
 
 
-def notebook_of(*sources):
-  cells = [{'cell_type': 'code', 'source': source, 'n': 0.1} for source in sources]
-  return json.dumps({'cells': cells, 'nbformat': 4}, ensure_ascii=False).encode()
-
-
-# Runs each cell of a notebook in a graph of its own.
-RUNNER = """
-import json
-import tensorflow.compat.v1 as tf
-for cell in json.load(open('new.all.ipynb'))['cells']:
-  with tf.Graph().as_default():
-    exec(''.join(cell['source']), {'__name__': '__main__'})
-"""
-
-
-@pytest.fixture
-def figures(once):
-  """Converts all scripts and texts as cells, runs them, and returns the figures printed."""
-
-  def run_all(folder):
-    cells = [f'{HEADER}# {script}' for script in SCRIPTS.split('\n# ')[1:]] + TEXTS
-    convert(folder, notebook_of(*cells), 'all.ipynb')
-    for name in 'MNIST_data', 'input_data.py':
-      (folder / name).symlink_to(ROOT / name)
-    lines = lines_of(run('-c', RUNNER, cwd=folder))
-    return [json.loads(line[8:]) for line in lines if line.startswith('figures ')]
-
-  return once('old scripts', run_all)
-
-
-def test_converted_texts_reach_the_originals_figures(figures):
-  *beginners, expert = figures
+def test_converted_scripts_run_and_reach_the_originals_figures(tmp_path):
+  convert(tmp_path, '\n'.join([ROWS, *TEXTS]).encode())
+  for name in 'MNIST_data', 'input_data.py':
+    (tmp_path / name).symlink_to(ROOT / name)
+  lines = lines_of(run(tmp_path / 'new.old.py', cwd=tmp_path))
+  *beginners, expert = [json.loads(line[8:]) for line in lines if line.startswith('figures ')]
   for (accuracy, b), key in zip(beginners, ['softmax/0', 'seed001'], strict=True):
     assert accuracy == REFERENCE[key][0]
     assert b == pytest.approx(REFERENCE[key][1], abs=1.5e-5)
@@ -224,8 +186,7 @@ def test_what_cannot_be_changed_is_named(tmp_path):
 
 
 def test_a_converted_file_converts_to_itself(tmp_path):
-  scripts = [*CHANGED, UNCHANGED, HEADER, SCRIPTS, *TEXTS]
-  new, _ = convert(tmp_path, '\n'.join(scripts).encode())
+  new, _ = convert(tmp_path, '\n'.join([*CHANGED, UNCHANGED, ROWS, *TEXTS]).encode())
   assert convert(tmp_path, new, 'again.py') == (new, [])
 
 
@@ -238,30 +199,29 @@ def test_encoding_line_ends_and_tabs_stay(tmp_path):
 def test_a_notebook_stays_one(tmp_path):
   source = 'print "é", tf.neg(a,\n "\\n")\ns = """\nprint x"""'
   expected = 'print("é", tf.negative(a,\n "\\n"))\ns = """\nprint x"""'.splitlines(True)
-  old = notebook_of(source, source.splitlines(True)).replace(b'code', b'markdown', 1)
+  text = {'cell_type': 'markdown', 'source': source}
+  code = {'cell_type': 'code', 'source': source.splitlines(True), 'n': 0.1}
+  notebook = {'cells': [text, code], 'nbformat': 4}
+  old = json.dumps(notebook, ensure_ascii=False).encode()
   new, lines = convert(tmp_path, old, 'old.ipynb')
-  notebook = json.loads(old)
-  notebook['cells'][1]['source'] = expected
+  code['source'] = expected
   assert json.loads(new) == notebook and 'é' in new.decode()
   assert lines[0] == 'cell 2, line 1: print "é", tf.neg(a,  ->  print("é", tf.negative(a,'
 
 
-def test_what_cannot_be_read_is_one_sentence(tmp_path):
-  (tmp_path / 'binary.py').write_bytes(b'\x7fELF\0\0')
-  (tmp_path / 'text.ipynb').write_bytes(b'import os')
-  reasons = {'none.py': 'No such file', 'binary.py': 'not text', 'text.ipynb': 'Expecting value'}
-  for name, reason in reasons.items():
-    done = run('input_data.py', tmp_path / name, tmp_path / 'new')
+def test_a_refusal_is_one_sentence_and_writes_nothing(tmp_path):
+  before = {'binary.py': b'\x7fELF\0\0', 'text.ipynb': b'import os', 'old.py': b'xrange(3)'}
+  for name, content in before.items():
+    (tmp_path / name).write_bytes(content)
+  for old, new, reason in (
+    ('none.py', 'new.py', 'No such file'),
+    ('binary.py', 'new.py', 'not text'),
+    ('text.ipynb', 'new.ipynb', 'Expecting value'),
+    ('old.py', 'old.py', 'exists'),
+  ):
+    done = run('input_data.py', tmp_path / old, tmp_path / new)
     assert done.returncode == 1 and reason in done.stderr and done.stderr.count('\n') == 1
-    assert not (tmp_path / 'new').exists()
-
-
-def test_an_existing_file_is_never_overwritten(tmp_path):
-  (tmp_path / 'old.py').write_text('import os')
-  (tmp_path / 'new.py').write_text('mine')
-  done = run('input_data.py', tmp_path / 'old.py', tmp_path / 'new.py')
-  assert done.returncode == 1 and 'exists' in done.stderr and done.stderr.count('\n') == 1
-  assert (tmp_path / 'new.py').read_text() == 'mine'
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_no_tensorflow_is_loaded(tmp_path):
