@@ -5,6 +5,7 @@ import http.server
 import pathlib
 import ssl
 import threading
+import time
 
 TESTS = pathlib.Path(__file__).resolve().parent
 
@@ -27,11 +28,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     self.send_response(200)
     self.send_header('Content-Length', str(len(body)))
     self.end_headers()
-    if mode in ('short', 'stall'):
-      body = body[: len(body) // 2]
-    self.wfile.write(body)
+    self.wfile.write(body[: len(body) // 2] if mode in ('short', 'stall') else body)
     if mode == 'stall':
-      self.server.stopped.wait(60)
+      time.sleep(60)
 
   def log_message(self, *args):
     """Keeps quiet."""
@@ -40,19 +39,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def serve(folder, tls=False):
   """Serves `folder`, yielding the server, whose `url` has no slash at its end."""
-  server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-  server.folder = pathlib.Path(folder)
-  server.requests = []
-  server.stopped = threading.Event()
-  if tls:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(TESTS / 'self_signed.pem')
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-  server.url = f'http{"s" if tls else ""}://127.0.0.1:{server.server_port}'
-  threading.Thread(target=server.serve_forever, daemon=True).start()
-  try:
-    yield server
-  finally:
-    server.stopped.set()
-    server.shutdown()
-    server.server_close()
+  with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler) as server:
+    server.folder = pathlib.Path(folder)
+    server.requests = []
+    if tls:
+      context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+      context.load_cert_chain(TESTS / 'self_signed.pem')
+      server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.url = f'http{"s" if tls else ""}://127.0.0.1:{server.server_port}'
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+      yield server
+    finally:
+      server.shutdown()

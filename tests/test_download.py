@@ -1,5 +1,6 @@
 """Whatever the network does, a reader ends with the right data or with a word on what to do."""
 
+import functools
 import os
 import pathlib
 import re
@@ -16,6 +17,7 @@ import input_data
 from conftest import ROOT, lines_of, run
 
 NAMES = sorted(input_data.SHA256)
+REAL = (ROOT / 'MNIST_data').as_uri()
 ARCHIVES = {name: (ROOT / 'MNIST_data' / name).read_bytes() for name in NAMES}
 # A program that reads the folder it is given, and downloads from the addresses after it.
 READ = """import sys, input_data
@@ -24,20 +26,8 @@ input_data.read_data_sets(sys.argv[1], source_url=sys.argv[2:] or None)"""
 
 @pytest.fixture(scope='module')
 def server():
-  """A server of the real archives."""
   with serve(ROOT / 'MNIST_data') as server:
     yield server
-
-
-@pytest.fixture
-def mirrors(monkeypatch, server):
-  """Puts addresses of the server in place of the mirrors: mirrors('404', 'good')."""
-
-  def set_mirrors(*modes):
-    urls = tuple(f'{server.url}/{mode}/' for mode in modes)
-    monkeypatch.setattr(input_data, 'MIRRORS', urls)
-
-  return set_mirrors
 
 
 def contents(folder):
@@ -53,13 +43,12 @@ def read_fails(folder, **options):
 
 
 def start(folder, url):
-  """Starts a process that reads the data set in `folder`, downloading it from `url`."""
   command = [sys.executable, '-c', READ, folder, url]
   return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_new_folder_is_filled_from_the_first_mirror(tmp_path, mirrors, server, capsys):
-  mirrors('good', '404')
+def test_a_new_folder_is_filled_from_the_first_mirror(tmp_path, monkeypatch, server, capsys):
+  monkeypatch.setattr(input_data, 'MIRRORS', (f'{server.url}/good/', f'{server.url}/404/'))
   server.requests.clear()
   for _ in range(2):  # The second time, all are there.
     input_data.read_data_sets(tmp_path / 'new' / 'data')
@@ -72,26 +61,19 @@ def test_a_new_folder_is_filled_from_the_first_mirror(tmp_path, mirrors, server,
   assert os.stat(tmp_path / 'new/data' / NAMES[0]).st_mode == os.stat(tmp_path / 'other').st_mode
 
 
+@pytest.mark.parametrize('url', [None, '', input_data.DEFAULT_SOURCE_URL])
 @pytest.mark.parametrize('mode', ['403', 'garbage', 'portal', 'short', 'flipped', 'stall'])
-def test_the_next_mirror_steps_in(tmp_path, server, monkeypatch, mode):
+def test_without_an_address_the_next_mirror_steps_in(tmp_path, server, monkeypatch, mode, url):
   if mode == 'stall':
     monkeypatch.setattr(input_data, 'STALL_SECONDS', 1)
-  urls = (f'{server.url}/{mode}/', (ROOT / 'MNIST_data').as_uri())
-  monkeypatch.setattr(input_data, 'MIRRORS', urls)
-  input_data.maybe_download(NAMES[1], tmp_path)
-  assert contents(tmp_path) == {NAMES[1]: ARCHIVES[NAMES[1]]}
+  monkeypatch.setattr(input_data, 'MIRRORS', (f'{server.url}/{mode}/', REAL))
+  path = input_data.maybe_download(NAMES[1], str(tmp_path), url)
+  assert path == str(tmp_path / NAMES[1]) and contents(tmp_path) == {NAMES[1]: ARCHIVES[NAMES[1]]}
 
 
 def test_a_mirror_has_to_send_the_published_bytes(tmp_path, monkeypatch, digits):
   monkeypatch.setattr(input_data, 'MIRRORS', (f'file://{digits}',))  # Intact, but of other data.
   assert 'bytes that came do not have the published SHA-256' in read_fails(tmp_path)
-
-
-@pytest.mark.parametrize('source_url', [None, '', input_data.DEFAULT_SOURCE_URL])
-def test_without_an_address_the_mirrors_are_used(tmp_path, mirrors, source_url):
-  mirrors('404', 'good')
-  path = input_data.maybe_download(NAMES[1], str(tmp_path), source_url)
-  assert path == str(tmp_path / NAMES[1]) and contents(tmp_path) == {NAMES[1]: ARCHIVES[NAMES[1]]}
 
 
 def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server, monkeypatch):
@@ -134,17 +116,11 @@ def test_an_unverified_certificate_is_refused_and_the_advice_helps(tmp_path):
   assert contents(tmp_path) == ARCHIVES
 
 
-@pytest.mark.parametrize('how', ['slash', 'no slash', 'file', 'several', 'generator'])
-def test_another_data_set_of_the_same_four_names_is_kept(tmp_path, digits, how):
+@pytest.mark.parametrize('kind', [list, iter])
+def test_another_data_set_of_the_same_four_names_is_kept(tmp_path, digits, kind):
   with serve(digits) as server:
-    source_url = {
-      'slash': f'{server.url}/any/',
-      'no slash': f'{server.url}/any',
-      'file': f'file://{digits}',
-      'several': [f'{server.url}/404', f'{server.url}/portal', f'{server.url}/any'],
-      'generator': (f'{server.url}/{mode}' for mode in ('404', 'any')),
-    }[how]
-    input_data.read_data_sets(tmp_path, source_url=source_url)
+    urls = kind([f'{server.url}/404', f'{server.url}/portal', f'{server.url}/any/'])
+    input_data.read_data_sets(tmp_path, source_url=urls)
   mnist = input_data.read_data_sets(tmp_path)  # What is there is used, with no address.
   assert mnist.train.num_examples == 200
   assert contents(tmp_path) == contents(digits)
@@ -175,22 +151,13 @@ def test_three_processes_fill_one_folder_at_once(tmp_path, server):
   assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == ARCHIVES
 
 
-@pytest.fixture
-def read_from_elsewhere(tmp_path, digits):
-  """Reads 'MNIST_data' in the folder above that of the module, which has such a folder."""
+def test_a_data_folder_beside_the_module_answers_only_if_nothing_else_does(tmp_path, digits):
   shutil.copytree(digits, tmp_path / 'project' / 'MNIST_data')
   shutil.copy(ROOT / 'input_data.py', tmp_path / 'project')
   env = os.environ | {'PYTHONPATH': str(tmp_path / 'project')}
-  return lambda *urls: lines_of(run('-c', READ, 'MNIST_data', *urls, cwd=tmp_path, env=env))
-
-
-def test_a_data_folder_beside_the_module_is_found(tmp_path, read_from_elsewhere, digits):
+  read = functools.partial(run, '-c', READ, 'MNIST_data', cwd=tmp_path, env=env)
   beside = f'Extracting {tmp_path}/project/MNIST_data/train-images-idx3-ubyte.gz'
-  assert read_from_elsewhere()[0] == beside
-  shutil.copytree(digits, tmp_path / 'MNIST_data')  # The one in the working folder comes first.
-  assert read_from_elsewhere()[0] == 'Extracting MNIST_data/train-images-idx3-ubyte.gz'
-
-
-def test_the_folder_beside_the_module_never_answers_for_an_address(tmp_path, read_from_elsewhere):
-  read_from_elsewhere((ROOT / 'MNIST_data').as_uri())
+  assert lines_of(read())[0] == beside
+  lines_of(read(REAL))  # An address is asked although the folder is there.
   assert contents(tmp_path / 'MNIST_data') == ARCHIVES
+  assert lines_of(read())[0] == 'Extracting MNIST_data/train-images-idx3-ubyte.gz'
