@@ -16,7 +16,7 @@ from mnist_deep import tf
 
 def checkpoints(folder):
   """Returns the steps of the checkpoints in a folder."""
-  return sorted(int(re.search(r'-(\d+)\.', name)[1]) for name in glob.glob(f'{folder}/*.index'))
+  return sorted(int(path.stem.split('-')[1]) for path in folder.glob('*.index'))
 
 
 def events(folder):
@@ -25,14 +25,15 @@ def events(folder):
   return [event for file in files for event in tf.train.summary_iterator(file)]
 
 
+def summaries(folder):
+  """Returns the summaries that TensorBoard finds in a folder: [(step, summary), ...]."""
+  return [(event.step, value) for event in events(folder) for value in event.summary.value]
+
+
 def curve(folder, tag):
   """Returns the points of a curve: [(step, value), ...]."""
-  return [
-    (event.step, value.simple_value)
-    for event in events(folder)
-    for value in event.summary.value
-    if value.tag == f'summaries/{tag}'
-  ]
+  tag = f'summaries/{tag}'
+  return [(step, value.simple_value) for step, value in summaries(folder) if value.tag == tag]
 
 
 @pytest.fixture
@@ -163,15 +164,11 @@ def test_tensorboard_finds_two_curves_for_one_chart(trained_net):
 
 
 def test_tensorboard_finds_the_32_filters_of_the_first_layer(trained_net):
-  images = {
-    value.tag: value.image
-    for event in events(trained_net.folder / 'validation')
-    for value in event.summary.value
-    if 'filters' in value.tag
-  }
+  found = summaries(trained_net.folder / 'validation')
+  images = {value.tag: value.image for _, value in found if 'filters' in value.tag}
   assert len(images) == 32
-  with tf.Graph().as_default(), tf.Session() as sess:
+  with tf.Graph().as_default(), tf.Session():
     content = images['summaries/filters/image/9'].encoded_image_string
-    pixels = sess.run(tf.image.decode_png(content))
+    pixels = tf.image.decode_png(content).eval()
   filters = variables(trained_net.folder)['conv1/Variable']
   assert np.corrcoef(pixels.ravel(), filters[:, :, 0, 9].ravel())[0, 1] > 0.999

