@@ -73,3 +73,5 @@ def test_bfloat16_learns_about_the_same_and_says_where_it_is_fast(digits, tmp_pa
   for name in ('conv1/Variable', 'fc1/Variable'):
     assert half[name].dtype == np.float32
     assert np.mean(np.abs(single[name] - half[name])) < 2e-4
+    # Without oneDNN, TensorFlow ignores the flag.
+    assert os.environ['TF_ENABLE_ONEDNN_OPTS'] == '0' or np.any(single[name] != half[name])
