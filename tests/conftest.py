@@ -97,12 +97,6 @@ def once(tmp_path_factory):
   return made
 
 
-@pytest.fixture
-def archives():
-  """The folder of the real archives."""
-  return ROOT / 'MNIST_data'
-
-
 @pytest.fixture(scope='session')
 def mnist():
   """The real data set, for tests that take no batches from it."""

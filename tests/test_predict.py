@@ -46,13 +46,13 @@ def predict(trained_net, files):
 def photographed(ask, folder, mnist, count, sides):
   """Asks a net about `count` photographs of each condition, of digits that it knows.
 
-  Those are recognised in MNIST's own form. Returns, for each condition, the chances [count, 10]
-  and the labels; where no digit is found, all chances are 0.
+  Those are recognised in MNIST's own form. Returns three shares for each condition: of the right
+  answers, of the sure ones, and of those that are sure and wrong.
   """
   labels = np.argmax(mnist.test.labels, 1)
   known = np.arange(0, 10000, 3)
   known = known[np.argmax(ask(folder, mnist.test.images[known]), 1) == labels[known]]
-  found = {}
+  shares = {}
   for condition in [*photographs.CONDITIONS, 'JPEG']:
     random = np.random.RandomState(zlib.crc32(condition.encode()))
     images, chosen = [], random.choice(known, count)
@@ -66,28 +66,22 @@ def photographed(ask, folder, mnist, count, sides):
       try:
         images += input_data.turned(input_data.extract_digit(pixels))
       except ValueError:
-        images += [np.zeros(784)] * 3
+        images += [np.full(784, np.nan)] * 3  # What is not found is never right and never sure.
     chances = ask(folder, np.array(images)).reshape(count, 3, 10).mean(1)
-    was_found = np.any(np.array(images).reshape(count, -1), 1, keepdims=True)
-    found[condition] = chances * was_found, labels[chosen]
-  return found
-
-
-def shares(found):
-  """Returns the share of right answers for each condition."""
-  return {
-    key: np.mean(np.argmax(chances, 1) == labels) for key, (chances, labels) in found.items()
-  }
+    right, sure = np.argmax(chances, 1) == labels[chosen], np.max(chances, 1) >= 0.9
+    right &= ~np.isnan(chances[:, 0])
+    shares[condition] = np.mean([right, sure, sure & ~right], 1)
+    print(f'{condition:28}{shares[condition]}')
+  return shares
 
 
 def test_photographed_digits_are_recognised_as_the_net_recognises_the_originals(
   trained_net, mnist, ask
 ):
-  sides = [28, 64, 160, 320]
-  right = shares(photographed(ask, trained_net.folder, mnist, 6, sides))
+  shares = photographed(ask, trained_net.folder, mnist, 6, [28, 64, 160, 320])
+  right = [share for share, _, _ in shares.values()]
   # This net is quickly trained, and 6 are few: the full test below is stricter.
-  assert np.mean(list(right.values())) >= 0.95, right
-  assert min(right.values()) >= 4 / 6, right
+  assert np.mean(right) >= 0.95 and min(right) >= 4 / 6
 
 
 @pytest.mark.full
@@ -95,19 +89,12 @@ def test_every_kind_of_photograph_is_recognised(mnist, ask, tmp_path):
   done = run('mnist_deep.py', '--seed', '1', '--fast', '--log_dir', tmp_path, timeout=3600)
   assert done.returncode == 0, done.stderr
   sides = [28, 36, 50, 80, 120, 160, 240, 400, 800, 1500]
-  found = photographed(ask, tmp_path, mnist, 200, sides)
-  right = shares(found)
-  least = {'turned by 20 degrees': 0.86, 'scanned at 8x8': 0.9, 'hairline': 0.92}
-  for condition, (chances, labels) in found.items():
-    sure = np.max(chances, 1) >= 0.9
-    wrong = np.sum(sure & (np.argmax(chances, 1) != labels))
-    print(
-      f'{condition:28}{right[condition]:.3f}, sure {np.mean(sure):.3f}, sure and wrong {wrong}'
-    )
-    assert right[condition] >= least.get(condition, 0.965), condition
-    assert wrong <= 2, condition
-  few = shares(photographed(ask, tmp_path, mnist, 4, [4000, 3000]))
-  assert min(few.values()) >= 0.5 and np.mean(list(few.values())) >= 0.9, few
+  least = {'turned by 20 degrees': 0.9, 'scanned at 8x8': 0.92, 'hairline': 0.92}
+  shares = photographed(ask, tmp_path, mnist, 200, sides)
+  for condition, (right, _, wrong_but_sure) in shares.items():
+    assert right >= least.get(condition, 0.965) and wrong_but_sure <= 0.01, condition
+  large = photographed(ask, tmp_path, mnist, 4, [4000, 3000])
+  assert np.mean([right for right, _, _ in large.values()]) >= 0.9
 
 
 def test_an_image_of_mnist_stays_as_it_is(mnist):
@@ -138,11 +125,10 @@ def test_several_digits_side_by_side_are_not_squeezed_into_one(mnist):
   random = np.random.RandomState(0)
   named = 0
   for _ in range(50):
-    row = [mnist.test.images[random.randint(10000)].reshape(28, 28) for _ in range(2)]
-    row = np.pad(np.concatenate([digit[:, 4:24] for digit in row], 1), 5)
-    row = np.insert(row, [25] * random.randint(2, 8), 0, axis=1)
+    digits = mnist.test.images[random.randint(10000, size=2)].reshape(2, 28, 28)[..., 4:24]
+    row = np.insert(np.pad(np.hstack(digits), 5), [25] * random.randint(2, 8), 0, axis=1)
     try:
-      input_data.extract_digit(np.rint(255 - 200 * np.kron(row, np.ones([4, 4]))).astype(np.uint8))
+      input_data.extract_digit(np.uint8(255 - 200 * np.kron(row, np.ones([4, 4]))))
     except ValueError as error:
       named += str(error) == 'several digits side by side'
   assert named >= 47
