@@ -3,8 +3,8 @@
   python tests/benchmark.py             a training step, memory, and how long the rest takes
   python tests/benchmark.py --accuracy  the recipe of mnist_deep.py --fast, trained to its end
 
-All take turns, round by round, because machines get slower and faster: a table has the medians of
-the rounds and of each round's ratio. What is not installed is left out.
+All take turns, as machines get slower and faster: a table has the medians of the rounds and of
+each round's ratio. What is not installed is left out.
 """
 
 import argparse
@@ -26,7 +26,6 @@ sys.path.insert(0, str(ROOT))
 
 import input_data  # noqa: E402
 
-# Adam's rate stays, or it rises for a fifth of the steps and then falls to 0.
 Schedule = namedtuple('Schedule', 'steps batch_size rate beta2 max_shift falls')
 FAST = Schedule(1000, 100, 3e-3, 0.97, 1, True)
 TUTORIAL = Schedule(1000, 50, 1e-4, 0.999, 0, False)  # The first of its 20,000 steps.
@@ -35,12 +34,11 @@ BFLOAT16 = 'avx512_bf16' in CPUINFO or 'amx_bf16' in CPUINFO
 
 
 def rate_at(schedule, step, minimum=min):
-  """Returns the learning rate of a step, counted from 0: a number, or a tensor as `step` is."""
+  """Returns the rate of a step: constant, or rising for a fifth of the steps and then falling."""
   if not schedule.falls:
     return schedule.rate
-  return schedule.rate * minimum(
-    5 * (step + 1) / schedule.steps, 1.25 * (1 - step / schedule.steps)
-  )
+  rise, fall = 5 * (step + 1) / schedule.steps, 1.25 * (1 - step / schedule.steps)
+  return schedule.rate * minimum(rise, fall)
 
 
 def tensorflow_net(schedule, seed, bfloat16=False):
@@ -215,11 +213,11 @@ def compare(title, results, scale=1):
   for peer, rounds in results.items():
     seconds, accuracies = np.array(rounds, float).T
     ratio = np.median(seconds / np.array(results[OURS], float)[:, 0])
-    rows.append([peer, f'{scale * np.median(seconds):.1f}', f'{ratio:.2f}'])
-    rows[-1].append(f'{np.mean(accuracies):.4f} ({np.min(accuracies):.4f})')
+    accuracy = f'{np.mean(accuracies):.4f} ({np.min(accuracies):.4f})' if scale == 1 else ''
+    rows.append([peer, f'{scale * np.median(seconds):.1f}', f'{ratio:.2f}', accuracy])
   header = ['program', 'ms' if scale > 1 else 'seconds', f'times {OURS}', 'accuracy (lowest)']
   print(f'\n### {title}\n')
-  for cells in header, ['---'] * len(header), *rows:
+  for cells in header, ['---'] * 4, *rows:
     print(f'| {" | ".join(cells)} |', flush=True)
 
 

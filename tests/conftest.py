@@ -34,10 +34,7 @@ def run(program, *flags, cwd=ROOT, **options):
 
 
 def run_here(program, *flags, validation_size=5000):
-  """Runs a program in this process, where TensorFlow is loaded already; returns what it prints.
-
-  Checking progress on fewer digits than the program's 5,000 saves seconds.
-  """
+  """Runs a program in this process, which has loaded TensorFlow; returns the lines it prints."""
   printed = io.StringIO()
   read = functools.partial(input_data.read_data_sets, validation_size=validation_size)
   with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
@@ -104,7 +101,6 @@ def mnist():
 
 
 def write_digits(folder):
-  """Writes the folder of `digits`."""
   for file, dims, magic in (
     ('train-images-idx3-ubyte.gz', (5200, 28, 28), 2051),
     ('train-labels-idx1-ubyte.gz', (5200,), 2049),

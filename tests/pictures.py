@@ -87,7 +87,6 @@ def screenshots(logs):
 
 
 def main():
-  """Makes all pictures."""
   PICTURES.mkdir(exist_ok=True)
   write('weights.png', weights())
   write('seven.png', seven())

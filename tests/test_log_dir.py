@@ -47,7 +47,6 @@ def train(*flags):
 
 
 def start(*flags):
-  """Starts mnist_deep.py on a terminal."""
   return Terminal(sys.executable, 'mnist_deep.py', *flags)
 
 

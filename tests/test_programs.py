@@ -55,11 +55,15 @@ def test_a_program_in_another_folder_uses_the_archives_beside_it(tmp_path):
   assert os.listdir(tmp_path) == ['mnist']
 
 
-@pytest.mark.parametrize('program', ['mnist_softmax.py', 'mnist_deep.py'])
-def test_a_wrong_flag_is_argparses_error(program, capsys):
+WRONG = {'--colour=red': 'unrecognized arguments: --colour=red'}
+WRONG['--predict=a.png'] = '--predict needs --log_dir, the folder of a trained net'
+
+
+@pytest.mark.parametrize('flag', WRONG)
+def test_a_wrong_flag_is_argparses_error(flag, capsys):
   with pytest.raises(SystemExit, match='2'):
-    run_here(program, '--colour', 'red')
-  assert capsys.readouterr().err.endswith('unrecognized arguments: --colour red\n')
+    run_here('mnist_deep.py', flag)
+  assert capsys.readouterr().err.endswith(WRONG[flag] + '\n')
 
 
 def test_bfloat16_learns_about_the_same_and_says_where_it_is_fast(digits, tmp_path):

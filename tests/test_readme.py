@@ -99,13 +99,6 @@ def test_the_table_of_flags_is_what_the_program_takes(program, column):
   assert options - {'--help', '--predict'} <= in_readme <= options
 
 
-def test_both_commands_of_the_first_screen_are_those_of_ci():
-  ci = (ROOT / '.ci' / 'run').read_text()
-  first_screen = [line for line in SHELL if line.startswith('python3 -m venv')]
-  assert len(first_screen) == 2
-  assert all(line in ci for line in first_screen)
-
-
 def test_the_command_that_recognises_a_picture_does(trained_net):
   command = next(line for line in SHELL if '--predict' in line)
   command = command.replace('logs/fast', str(trained_net.folder))

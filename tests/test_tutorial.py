@@ -1,7 +1,6 @@
 """Every figure of the tutorial's two programs, seen where it acts: in what a run feeds and learns.
 
-Both programs run as they stand, with their default flags and a seed. Only `tf.Session.run` is
-watched. Of the deep net's 20,000 steps it lets three happen, without dropout, and counts the rest.
+Only `tf.Session.run` is watched. Of the deep net's 20,000 steps, three happen, without dropout.
 """
 
 import argparse
