@@ -116,7 +116,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_of_every_1000_steps(flags, tmp
     tf.train.Saver().save(sess, f'{tmp_path}/model.ckpt', 998)
   with start(*flags) as terminal:
     terminal.wait_for('^Going on from step 998 of 20000')
-    terminal.wait_for('step 1000, training')
+    terminal.wait_for('step 1020 of 20000')  # By then, the curve is on the disk.
     terminal.process.kill()  # With SIGKILL, which no program can handle.
   assert 'Going on from step 1000 of 1001.' in train('--steps', 1001, *flags)
   curves = [step for step, _ in curve(tmp_path / 'validation', 'accuracy')]
