@@ -117,7 +117,6 @@ def sheet(most):
 
 
 def both(one, other):
-  """Two kinds of light at once."""
   return lambda shape, random: one(shape, random) * other(shape, random)
 
 
