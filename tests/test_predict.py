@@ -1,6 +1,7 @@
 """Asking a trained net about pictures of one's own handwriting: --predict, extract_digit."""
 
 import re
+import shlex
 import struct
 import tracemalloc
 import zlib
@@ -249,6 +250,7 @@ def test_an_answer_below_90_percent_is_marked_as_unsure(trained_net, tmp_path):
 def test_a_folder_without_a_net_says_how_to_train_one(tmp_path):
   done = run('mnist_deep.py', '--log_dir', tmp_path, '--predict', '.pictures/seven.png')
   assert done.returncode == 1 and done.stdout == ''
-  command = f'python mnist_deep.py --fast --log_dir {tmp_path}'
-  last = done.stderr.splitlines()[-1]
-  assert last.endswith(f'{tmp_path} holds no trained net. To train one: {command}')
+  command = f'python mnist_deep.py --fast --log_dir {shlex.quote(str(tmp_path))}'
+  assert done.stderr.splitlines()[-1].endswith(
+    f'{tmp_path} holds no trained net. To train one: {command}'
+  )

@@ -101,7 +101,7 @@ def test_the_table_of_flags_is_what_the_program_takes(program, column):
 
 def test_the_command_that_recognises_a_picture_does(trained_net):
   command = next(line for line in SHELL if '--predict' in line)
-  command = command.replace('logs/fast', str(trained_net.folder))
+  command = command.replace('logs/fast', f"'{trained_net.folder}'")
   command = command.replace('python', f'"{sys.executable}"', 1)
   shown = subprocess.check_output(command, shell=True, cwd=ROOT, text=True)
   assert re.fullmatch(r'\.pictures/seven\.png: 7 \(\d+\.\d%(, not sure)?\)\n', shown)
