@@ -1,6 +1,6 @@
 """Measures the programs side by side with what people would use instead.
 
-  python tests/benchmark.py             a training step, memory, and how long the rest takes
+  python tests/benchmark.py             a training step, 1,000 steps, and the softmax program
   python tests/benchmark.py --accuracy  the recipe of mnist_deep.py --fast, trained to its end
 
 All take turns, as machines get slower and faster: a table has the medians of the rounds and of
@@ -217,7 +217,7 @@ def compare(title, results, scale=1):
     rows.append([peer, f'{scale * np.median(seconds):.1f}', f'{ratio:.2f}', accuracy])
   header = ['program', 'ms' if scale > 1 else 'seconds', f'times {OURS}', 'accuracy (lowest)']
   print(f'\n### {title}\n')
-  for cells in header, ['---'] * 4, *rows:
+  for cells in header, ['---'] * len(header), *rows:
     print(f'| {" | ".join(cells)} |', flush=True)
 
 
