@@ -249,10 +249,12 @@ def photograph(digit, condition, random, side, light_on_dark=False, colour=True)
 
 
 def encode(pixels, kind='png'):
-  """Returns pixels [rows, columns, channels] as the contents of a PNG file, or of a JPEG file."""
+  """Returns pixels [rows, columns, channels] as a PNG file, or as a JPEG file of quality 50."""
+  pixels = np.rint(pixels).astype(np.uint8)
   with tf.Graph().as_default(), tf.Session() as sess:
-    encoder = {'png': tf.image.encode_png, 'jpg': tf.image.encode_jpeg}[kind]
-    return sess.run(encoder(np.rint(pixels).astype(np.uint8)))
+    if kind == 'jpg':
+      return sess.run(tf.image.encode_jpeg(pixels, quality=50))
+    return sess.run(tf.image.encode_png(pixels))
 
 
 def draw_sheet(digits, sides):

@@ -74,10 +74,10 @@ def photographed(folder, mnist, count, sides):
 def test_photographed_digits_are_recognised_as_the_net_recognises_the_originals(
   trained_net, mnist
 ):
-  shares = photographed(trained_net.folder, mnist, 6, [28, 64, 160, 320])
+  shares = photographed(trained_net.folder, mnist, 7, [28, 64, 160, 320])
   right = [share for share, _, _ in shares.values()]
-  # This net is quickly trained, and 6 are few: the full test below is stricter.
-  assert np.mean(right) >= 0.95 and min(right) >= 4 / 6
+  # This net is quickly trained, and 7 are few: the full test below is stricter.
+  assert np.mean(right) >= 0.97 and min(right) >= 6 / 7
 
 
 @pytest.mark.full
@@ -89,8 +89,9 @@ def test_every_kind_of_photograph_is_recognised(mnist, tmp_path):
   shares = photographed(tmp_path, mnist, 200, sides)
   for condition, (right, _, wrong_but_sure) in shares.items():
     assert right >= least.get(condition, 0.965) and wrong_but_sure <= 0.01, condition
+  assert np.mean([shares[condition][0] for condition in shares.keys() - least]) >= 0.985
   large = photographed(tmp_path, mnist, 4, [4000, 3000])
-  assert np.mean([right for right, _, _ in large.values()]) >= 0.9
+  assert min(right for right, _, _ in large.values()) >= 0.75
 
 
 def test_an_image_of_mnist_stays_as_it_is(mnist):
@@ -251,6 +252,5 @@ def test_a_folder_without_a_net_says_how_to_train_one(tmp_path):
   done = run('mnist_deep.py', '--log_dir', tmp_path, '--predict', '.pictures/seven.png')
   assert done.returncode == 1 and done.stdout == ''
   command = f'python mnist_deep.py --fast --log_dir {shlex.quote(str(tmp_path))}'
-  assert done.stderr.splitlines()[-1].endswith(
-    f'{tmp_path} holds no trained net. To train one: {command}'
-  )
+  error = f'{tmp_path} holds no trained net. To train one: {command}'
+  assert done.stderr.splitlines()[-1].endswith(error)
