@@ -306,6 +306,7 @@ def read_data_sets(
   train_images = extract_images(maybe_download(TRAIN_IMAGES, train_dir, addresses))
   train_labels = extract_labels(maybe_download(TRAIN_LABELS, train_dir, addresses), one_hot)
   test_images = extract_images(maybe_download(TEST_IMAGES, train_dir, addresses))
+  is_terminal = sys.stderr and sys.stderr.isatty() and os.environ.get('TERM') != 'dumb'
   test_labels = extract_labels(maybe_download(TEST_LABELS, train_dir, addresses), one_hot)
   n = len(train_images)
   if not 0 <= validation_size <= n:
@@ -316,25 +317,20 @@ def read_data_sets(
   return Datasets(train, validation, DataSet(test_images, test_labels, **options))
 
 
-def show_progress(text):
-  """Rewrites one line on standard error with `text`, if that is a terminal which can do so."""
-  if sys.stderr and sys.stderr.isatty() and os.environ.get('TERM') != 'dumb':
-    print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
-
-
 def time_left(steps):
   """Yields each of `steps`, a range, and shows on a terminal how many seconds are left."""
   started = time.monotonic()
   try:
     for i in steps:
-      if i % 100 == 0:
-        show_progress('')  # The loop may print a line of its own.
       yield i
-      if i % 10 == 9:
+      if is_terminal and i % 10 == 9:
         left = (time.monotonic() - started) / (i + 1 - steps.start) * (steps.stop - i - 1)
-        show_progress(f'step {i + 1} of {steps.stop}, {left:.0f} seconds left')
+        # Before each hundredth step, the caller prints a line of its own.
+        text = '' if i % 100 == 99 else f'step {i + 1} of {steps.stop}, {left:.0f} seconds left'
+        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
   finally:
-    show_progress('')
+    if is_terminal:
+      print('\r\033[K', end='', file=sys.stderr, flush=True)
 
 
 def extract_digit(pixels):
