@@ -17,7 +17,6 @@ import math
 import os
 import pathlib
 import re
-import struct
 import sys
 import tempfile
 import threading
@@ -122,19 +121,18 @@ def _parse_idx(content, name, num_dims):
     magic = int.from_bytes(content[:4], 'big')
     if magic != 2048 + num_dims:  # 2048 stands for unsigned bytes.
       raise ValueError(f'its magic number is {magic} instead of {2048 + num_dims}')
-    dims = struct.unpack_from(f'>{num_dims}I', content, offset=4)
+    dims = np.frombuffer(content, '>u4', num_dims, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * num_dims).reshape(dims)
-  except (zlib.error, struct.error, ValueError) as error:
+  except (zlib.error, ValueError) as error:
     raise ValueError(f'{name} is damaged: {error}') from error
 
 
 def _read_idx(f, num_dims):
   """Returns the uint8 array in the IDX file `f`, a name or an open file."""
-  if isinstance(f, (str, os.PathLike)):
-    with open(f, 'rb') as opened:
-      return _read_idx(opened, num_dims)
-  print('Extracting', f.name)
-  return _parse_idx(f.read(), f.name, num_dims)
+  is_name = isinstance(f, (str, os.PathLike))
+  name = f if is_name else f.name
+  print('Extracting', name)
+  return _parse_idx(pathlib.Path(f).read_bytes() if is_name else f.read(), name, num_dims)
 
 
 def extract_images(f):
