@@ -9,7 +9,6 @@ The archives are in the IDX format, described at http://yann.lecun.com/exdb/mnis
 """
 
 import collections
-import glob
 import hashlib
 import http.client
 import json
@@ -53,17 +52,18 @@ def maybe_download(filename, work_directory, source_url=None):
   Existing files, gzipped or unpacked (without '.gz'), are never overwritten. The folder and
   `source_url` are as in `read_data_sets`. An `OSError` gives the reason for each address.
   """
-  addresses = _addresses(source_url)
+  if source_url in (None, '', DEFAULT_SOURCE_URL):
+    source_url = MIRRORS
   folder = os.path.expanduser(work_directory)
   beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), folder)
-  if addresses == MIRRORS and not os.path.exists(folder):  # Other addresses have other data.
-    folder = beside if glob.glob('*-ubyte*', root_dir=beside) else folder
+  if source_url == MIRRORS and not os.path.exists(folder):  # Other addresses have other data.
+    folder = beside if any(pathlib.Path(beside).glob('*-ubyte*')) else folder
   path = os.path.join(folder, filename)
   for existing in (path, path.removesuffix('.gz')):
     if os.path.isfile(existing):
       return existing
   failures = ''
-  for address in addresses:
+  for address in [source_url] if isinstance(source_url, str) else source_url:
     url = f'{address.rstrip("/")}/{filename}'
     try:
       content = _download(url, filename)
@@ -83,13 +83,6 @@ def maybe_download(filename, work_directory, source_url=None):
     f'{filename} could not be downloaded.{failures}\nREADME.md says what to do, under "The data". '
     f'Or put {", ".join(SHA256)} into {os.path.abspath(folder)} yourself.'
   )
-
-
-def _addresses(source_url):
-  """Returns the addresses in `source_url`, one or several, as a tuple; the mirrors if none."""
-  if source_url in (None, '', DEFAULT_SOURCE_URL):
-    return MIRRORS
-  return (source_url,) if isinstance(source_url, str) else tuple(source_url)
 
 
 def _download(url, filename):
@@ -296,12 +289,12 @@ def read_data_sets(
   """
   if fake_data:
     return Datasets(*[DataSet([], [], True, one_hot, dtype, seed=seed) for _ in range(3)])
-  addresses = _addresses(source_url)  # A tuple, as the first file would use up an iterator.
-  train_images = extract_images(maybe_download(TRAIN_IMAGES, train_dir, addresses))
-  train_labels = extract_labels(maybe_download(TRAIN_LABELS, train_dir, addresses), one_hot)
-  test_images = extract_images(maybe_download(TEST_IMAGES, train_dir, addresses))
-  is_terminal = sys.stderr and sys.stderr.isatty() and os.environ.get('TERM') != 'dumb'
-  test_labels = extract_labels(maybe_download(TEST_LABELS, train_dir, addresses), one_hot)
+  if source_url and not isinstance(source_url, str):
+    source_url = tuple(source_url)  # The first file would use up an iterator.
+  train_images = extract_images(maybe_download(TRAIN_IMAGES, train_dir, source_url))
+  train_labels = extract_labels(maybe_download(TRAIN_LABELS, train_dir, source_url), one_hot)
+  test_images = extract_images(maybe_download(TEST_IMAGES, train_dir, source_url))
+  test_labels = extract_labels(maybe_download(TEST_LABELS, train_dir, source_url), one_hot)
   n = len(train_images)
   if not 0 <= validation_size <= n:
     raise ValueError(f'Validation size should be between 0 and {n}. Received: {validation_size}.')
