@@ -337,7 +337,7 @@ def extract_digit(pixels):
   found = []
   for picture, white in ((grey, 1), (255 - grey, 255)):  # Dark ink, then light ink.
     ink = _remove_light(picture, white)
-    if not _is_blank(ink, picture, white):
+    if not _is_blank(ink):
       digit = _choose_parts(ink)
       found.append((_skewness(picture, digit), ink, digit))
   if not found:
@@ -385,14 +385,12 @@ def _remove_light(picture, white):
   return (paper - picture) / np.maximum(paper, white)
 
 
-def _is_blank(ink, picture, white):
-  """Tells whether nothing stands out from both the noise and a quadratic surface of light."""
-  rows, columns = np.indices(picture.shape).reshape(2, -1) / max(picture.shape)
-  terms = np.polynomial.polynomial.polyvander2d(rows, columns, [2, 2])
-  light = (terms @ np.linalg.lstsq(terms, picture.ravel(), rcond=None)[0]).reshape(picture.shape)
-  darker = np.minimum(ink, (light - picture) / np.maximum(light, white))
-  noise = np.quantile(np.abs(ink - _slide(np.mean, ink, 3)), 0.25) / 0.3  # Mostly of the paper.
-  return np.max(_slide(np.mean, darker, 3)) < np.clip(3 * noise, 0.1, 0.4)
+def _is_blank(ink):
+  """Tells whether nothing stands out from both the noise and the light around it."""
+  soft = _slide(np.mean, ink, 3)
+  noise = np.quantile(np.abs(ink - soft), 0.25) / 0.3  # Mostly of the paper.
+  around = _slide(np.mean, ink, max(ink.shape) // 2 | 1)
+  return np.max(soft - around) < np.clip(4 * noise, 0.12, 0.4)
 
 
 def _choose_parts(ink):

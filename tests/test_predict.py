@@ -102,7 +102,10 @@ def test_an_image_of_mnist_stays_as_it_is(mnist):
 
 
 @pytest.mark.parametrize('side', [28, 150, 161, 700])
-@pytest.mark.parametrize('light', [photographs.even, photographs.vignette, falling(0.5, 0.5)])
+@pytest.mark.parametrize(
+  'light',
+  [photographs.even, photographs.vignette, falling(0.5, 0.5), photographs.shadow(0.01, 0.15)],
+)
 def test_paper_without_a_digit_is_blank(light, side):
   random = np.random.RandomState(side)
   for noise in (0, 0.01, 0.03, 0.06):
