@@ -395,8 +395,7 @@ def _is_blank(ink):
 
 def _choose_parts(ink):
   """Returns which pixels belong to the digit: its connected parts, without specks."""
-  soft = _slide(np.mean, ink, 3)  # A thin line is faint where it lies between two pixels.
-  # Ruled lines on the paper are fainter.
+  soft = _slide(np.mean, ink, 3)  # Connects the pixels of a thin line; ruled lines are fainter.
   mask = (ink > 0.4 * np.max(ink)) | (soft > 0.4 * np.max(soft))
   labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
   while not np.array_equal(labels, before):  # The largest number spreads, in leaps for speed.
@@ -428,10 +427,9 @@ def _scale_and_centre(ink):
   """Fits the ink into 20x20 pixels and moves its centre of mass to the middle of 28x28."""
   ink = ink / np.max(ink)
   rows, columns = np.nonzero(ink > 0.2)
-  size = max(np.ptp(rows), np.ptp(columns)) + 1
-  if size > 40:  # NIST's digits were black and white before they were scaled.
+  scale = 20 / (max(np.ptp(rows), np.ptp(columns)) + 1)
+  if scale < 1:  # NIST's digits were black and white before they were made smaller.
     ink = np.clip(1.5 * ink - 0.4, 0, 1)
-  scale = 20 / size
   for _ in range(2):  # The rows, then the columns.
     at = np.arange(len(ink)) + 0.5
     centre = np.floor(scale * np.average(at, weights=np.sum(ink, 1))) + 0.5
