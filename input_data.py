@@ -40,8 +40,8 @@ SHA256 = {
   'train-labels-idx1-ubyte.gz': '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c',
   't10k-images-idx3-ubyte.gz': '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6',
   't10k-labels-idx1-ubyte.gz': 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6',
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = SHA256
 }
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = SHA256
 
 Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
 
@@ -306,6 +306,7 @@ def read_data_sets(
 
 def time_left(steps):
   """Yields each of `steps`, a range, and shows on a terminal how many seconds are left."""
+  is_terminal = sys.stderr and sys.stderr.isatty() and os.environ.get('TERM') != 'dumb'
   started = time.monotonic()
   try:
     for i in steps:
@@ -446,19 +447,6 @@ def _slide(function, image, size):
   return image
 
 
-def turned(image):
-  """Returns an image [784] turned by 15 degrees to the left, as it is, and to the right."""
-  rows, columns = np.indices((28, 28)).reshape(2, 784, 1) - 13.5
-  images = []
-  for angle in np.radians([-15, 0, 15]):
-    sin, cos = np.sin(angle), np.cos(angle)
-    # The weights of bilinear interpolation.
-    near_rows = np.maximum(1 - np.abs(cos * rows - sin * columns + 13.5 - np.arange(28)), 0)
-    near_columns = np.maximum(1 - np.abs(sin * rows + cos * columns + 13.5 - np.arange(28)), 0)
-    images.append(np.sum(near_rows @ image.reshape(28, 28) * near_columns, axis=1))
-  return images
-
-
 def upright(pixels, content):
   """Turns the pixels of a JPEG file, whose bytes are `content`, as EXIF (CIPA DC-008) says."""
   # The orientation: tag 274, type 3 (short), one value, and the value, in either byte order.
@@ -469,6 +457,15 @@ def upright(pixels, content):
   pixels = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
   pixels = pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
   return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
+
+
+def turned(image):
+  """Returns [3, 784]: an image [784] turned by 15 degrees to the left, as it is, to the right."""
+  rows, columns = np.indices((28, 28)).reshape(2, 784) - 13.5
+  at = (rows + 1j * columns) * np.exp(1j * np.radians([[-15], [0], [15]]))  # Complex rotation.
+  away = np.stack([at.real, at.imag])[..., np.newaxis] + 13.5 - np.arange(28)
+  near_rows, near_columns = np.maximum(1 - np.abs(away), 0)  # Bilinear interpolation.
+  return np.sum(near_rows @ image.reshape(28, 28) * near_columns, axis=2)
 
 
 def _convert(code, table, place):

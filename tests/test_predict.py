@@ -60,7 +60,7 @@ def photographed(folder, mnist, count, sides):
         with tf.Graph().as_default(), tf.Session() as sess:
           pixels = sess.run(tf.image.decode_image(encode(pixels, 'jpg')))
       try:
-        images += input_data.turned(input_data.extract_digit(pixels))
+        images.extend(input_data.turned(input_data.extract_digit(pixels)))
       except ValueError:
         images += [np.full(784, np.nan)] * 3  # What is not found is never right and never sure.
     chances = ask(folder, np.array(images)).reshape(count, 3, 10).mean(1)
