@@ -262,7 +262,7 @@ class DataSet:
 
 
 def read_data_sets(
-  train_dir,
+  train_dir='MNIST_data',
   fake_data=False,
   one_hot=False,
   dtype=np.float32,
@@ -473,7 +473,7 @@ def _convert(code, table, place):
   # Comments and strings become characters that no pattern matches; data folders are replaced.
   hidden = {i: 0x10F000 + i for i in range(32, 127)}
   folder = r'(?<=data_sets\(|train_dir=)["\'](?!MNIST_data|[^)]*(?:ashion|emnist|_url))[^"\']*.'
-  folder = rf'{folder}|["\'](?:/tmp/[\w/]*|\./MNIST_)data/?["\']'
+  folder = rf'{folder}|["\'](?:/tmp/[\w/]*|\./MNIST_)data/?["\']|(?<=dataset\()["\']mnist.'
   literal = re.compile(rf'(?<=#)[^\n]+|({folder})|("""|\'\'\'|"|\')(?:\\.|.)*?\2', re.DOTALL)
   new = literal.sub(lambda m: "'MNIST_data'" if m[1] else m[0].translate(hidden), code)
   for old, replacement in table:
@@ -491,20 +491,20 @@ if __name__ == '__main__':
   # A regular expression for whole names -> its replacement. A dot is a dot, ARG an argument.
   rows = r"""
 from tensorflow[\w.]*mnist import +(mnist, )?input_data(, mnist)? -> import input_data
-from tensorflow.(examples.tutorials|contrib[\w.]*) import (mnist)(?! as) -> import input_data as \2
+from tensorflow.(ex|con)[\w.]* import (mnist|learn)(?! as|,) -> import input_data as \2
+[\w.]*learn.datasets[\w.]*load_(mnist|dataset(?=\('M)) -> __import__('input_data').read_data_sets
 tensorflow.(examples|contrib|compat)[\w.]*mnist(.input_data)?(?! import mnist) -> input_data
 (import [^#;\n]*tensorflow) as (\w+)([\w., ]*\w)? -> \1.compat.v1 as \2\3; \2.disable_v2_behavior()
 from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_cell as rnn
-(tf.contrib.)?rnn.static_rnn -> tf.nn.static_rnn   tf.contrib.rnn -> tf.nn.rnn_cell
+(tf.contrib.)?rnn.static_rnn -> tf.nn.static_rnn   tf.train.SummaryWriter -> tf.summary.FileWriter
+tf.contrib.rnn -> tf.nn.rnn_cell   np.(int|float|bool) -> \1   tostring(?=\(\)) -> tobytes
 tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_loss(w))
 tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
 tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -> tf.reciprocal
-tf.(un)?pack -> tf.\1stack   tf.select -> tf.where   tf.batch_matmul -> tf.matmul
-tf.(scalar|histogram|image|merge)_summary -> tf.summary.\1   mnist.input_data -> mnist
-tf.merge_all_summaries -> tf.summary.merge_all   tf.train.SummaryWriter -> tf.summary.FileWriter
+tf.(un)?pack -> tf.\1stack   tf.select -> tf.where   tf.batch_matmul -> tf.matmul   xrange -> range
+tf.(scalar|histogram|image|merge(_all)?)_summar(y|ies) -> tf.summary.\1   mnist.input_data -> mnist
 tf.concat\((-?\d)(,\s*)ARG -> tf.concat(\3\2\1   tf.split\((\d), *ARG, *ARG -> tf.split(\3, \2, \1
 (\w*(max|oid)_cross_entropy_with_logits\(\s*)ARG(,\s*)ARG -> \1logits=\3\4labels=\5
-xrange -> range   np.(int|float|bool) -> \1   tostring(?=\(\)) -> tobytes
 print\b *(?![\s(=>]|if |for )(ARG(,ARG)*,?)(?=\s*([;#\n]|\Z)) -> print(\1)
 """
   call = r'\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)'

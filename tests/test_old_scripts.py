@@ -16,6 +16,8 @@ from tensorflow.examples.tutorials.mnist import input_data, mnist => import inpu
 from tensorflow.compat.v1.examples.tutorials.mnist import input_data => import input_data
 from tensorflow.examples.tutorials import mnist => import input_data as mnist
 from tensorflow.contrib.learn.python.learn.datasets.mnist import x => from input_data import x
+from tensorflow.contrib import learn => import input_data as learn
+learn.datasets.load_dataset("mnist") => __import__('input_data').read_data_sets('MNIST_data')
 import tensorflow as tf => import tensorflow.compat.v1 as tf; tf.disable_v2_behavior()
 import tensorflow as t, os  # => import tensorflow.compat.v1 as t, os; t.disable_v2_behavior()  #
 import os, tensorflow as t => import os, tensorflow.compat.v1 as t; t.disable_v2_behavior()
@@ -41,6 +43,7 @@ from __future__ import print_function
 tf.subtract(a, b); tf.concat([a], 0); tf.split(a, 2, 0); my_tf.mul(a); np.int32(1)
 softmax_cross_entropy_with_logits(labels=y_, logits=y); weighted_cross_entropy_with_logits(a, b, 2)
 from tensorflow.keras.datasets import mnist; import tensorflow.keras.datasets.mnist as mnist
+learn.datasets.load_dataset('iris'); learn.datasets.base.load_iris()
 """
 
 # What each row of the converter's table changes has to run.
@@ -87,6 +90,8 @@ import tensorflow.examples.tutorials.mnist.input_data
 from tensorflow.contrib.learn.python.learn.datasets import mnist
 assert mnist.input_data.read_data_sets('data/').test.num_examples == 10000
 assert tensorflow.examples.tutorials.mnist.input_data.extract_images == mnist.extract_images
+from tensorflow.contrib import learn
+assert learn.datasets.mnist.load_mnist().test.num_examples == 10000
 # Python 2 and NumPy 1
 total = np.int(0) + len(np.zeros(0).tostring())
 for i in xrange(3):
