@@ -44,7 +44,8 @@ class Terminal:
     self.raw = ''  # All that came out so far.
     self.shown = ''  # The same without what colours and moves.
     self.seen = 0  # Where the last `wait_for` ended.
-    threading.Thread(target=self._read, daemon=True).start()
+    self.reader = threading.Thread(target=self._read, daemon=True)
+    self.reader.start()
 
   def __enter__(self):
     return self
@@ -73,9 +74,11 @@ class Terminal:
 
   def wait_for(self, pattern, seconds=600):
     """Waits for a pattern after what was waited for before, and returns the match."""
-    deadline = time.monotonic() + seconds
+    deadline, ended = time.monotonic() + seconds, False
     while not (match := re.compile(pattern, re.MULTILINE).search(self.shown, self.seen)):
-      assert time.monotonic() < deadline, f'{pattern} is not in: {self.shown[-3000:]}'
+      late = ended or time.monotonic() > deadline
+      assert not late, f'{pattern} is not in: {self.shown[-3000:]}'
+      ended = not self.reader.is_alive()  # Its last words are looked at once more.
       time.sleep(0.05)
     self.seen = match.end()
     return match
