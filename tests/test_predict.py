@@ -13,7 +13,7 @@ import input_data
 import photographs
 from conftest import run
 from mnist_deep import deepnn, tf
-from photographs import encode, enlarge, falling, photograph
+from photographs import encode, enlarge, even, falling, photograph, shadow, vignette
 
 
 def ask(folder, images):
@@ -102,10 +102,7 @@ def test_an_image_of_mnist_stays_as_it_is(mnist):
 
 
 @pytest.mark.parametrize('side', [28, 150, 161, 700])
-@pytest.mark.parametrize(
-  'light',
-  [photographs.even, photographs.vignette, falling(0.5, 0.5), photographs.shadow(0.01, 0.15)],
-)
+@pytest.mark.parametrize('light', [even, vignette, falling(0.5, 0.5), shadow(0.01, 0.15)])
 def test_paper_without_a_digit_is_blank(light, side):
   random = np.random.RandomState(side)
   for noise in (0, 0.01, 0.03, 0.06):

@@ -55,24 +55,17 @@ def test_a_program_in_another_folder_uses_the_archives_beside_it(tmp_path):
   assert os.listdir(tmp_path) == ['mnist']
 
 
-WRONG = {'--colour=red': 'unrecognized arguments: --colour=red'}
-WRONG['--predict=a.png'] = '--predict needs --log_dir, the folder of a trained net'
-
-
-@pytest.mark.parametrize('flag', WRONG)
-def test_a_wrong_flag_is_argparses_error(flag, capsys):
+def test_to_predict_without_a_folder_is_argparses_error(capsys):
   with pytest.raises(SystemExit, match='2'):
-    run_here('mnist_deep.py', flag)
-  assert capsys.readouterr().err.endswith(WRONG[flag] + '\n')
+    run_here('mnist_deep.py', '--predict', 'a.png')
+  assert '--predict needs --log_dir, the folder of a trained net' in capsys.readouterr().err
 
 
 def test_bfloat16_learns_about_the_same_and_says_where_it_is_fast(digits, tmp_path):
   flags = ['--seed', 3, '--steps', 2, '--batch_size', 10, '--data_dir', digits, '--log_dir']
   run_here('mnist_deep.py', *flags, tmp_path / 'float32', validation_size=100)
-  lines = run_here('mnist_deep.py', '--bfloat16', *flags, tmp_path / 'half', validation_size=100)
-  assert lines[0] == (
-    'bfloat16 is fast on processors with AVX512_BF16 or AMX, and slower on others.'
-  )
+  said = run_here('mnist_deep.py', '--bfloat16', *flags, tmp_path / 'half', validation_size=100)
+  assert said[0] == 'bfloat16 is fast on processors with AVX512_BF16 or AMX, and slower on others.'
   single, half = variables(tmp_path / 'float32'), variables(tmp_path / 'half')
   for name in ('conv1/Variable', 'fc1/Variable'):
     assert half[name].dtype == np.float32

@@ -224,9 +224,3 @@ def test_without_a_folder_only_curves_are_left_behind(deep):
   files = [path for path in folder.rglob('*') if path.is_file()]
   assert {path.parent.name for path in files} == {'training', 'validation'}
   assert sum(path.stat().st_size for path in files) < 5e6
-
-
-def test_deep_prints_the_tutorials_lines(deep):
-  _, *steps, _ = deep.lines
-  for line, step in zip(steps, range(0, 20000, 100), strict=True):
-    assert re.fullmatch(rf'step {step}, training accuracy (0|1|0\.\d\d?)', line)
