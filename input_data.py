@@ -176,9 +176,8 @@ class DataSet:
     self, images, labels, fake_data=False, one_hot=False, dtype=np.float32, reshape=True, seed=None
   ):
     """Takes images [n, rows, columns, 1] of 0 to 255, and labels; options as `read_data_sets`."""
-    numpy_dtype = getattr(dtype, 'as_numpy_dtype', dtype)
-    if numpy_dtype is float:  # As in TensorFlow.
-      numpy_dtype = np.float32
+    # As in TensorFlow, float means float32.
+    numpy_dtype = np.float32 if dtype is float else getattr(dtype, 'as_numpy_dtype', dtype)
     if np.dtype(numpy_dtype) not in (np.uint8, np.float32):
       raise TypeError(f'Invalid image dtype {dtype!r}, expected uint8 or float32')
     if not fake_data:
@@ -310,11 +309,12 @@ def time_left(steps):
   started = time.monotonic()
   try:
     for i in steps:
+      if is_terminal and i % 100 == 99:  # From here to the next step, the caller may print.
+        print('\r\033[K', end='', file=sys.stderr, flush=True)
       yield i
-      if is_terminal and i % 10 == 9:
+      if is_terminal and i % 10 == 9 and i % 100 != 99:
         left = (time.monotonic() - started) / (i + 1 - steps.start) * (steps.stop - i - 1)
-        # Before each hundredth step, the caller prints a line of its own.
-        text = '' if i % 100 == 99 else f'step {i + 1} of {steps.stop}, {left:.0f} seconds left'
+        text = f'step {i + 1} of {steps.stop}, {left:.0f} seconds left'
         print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
   finally:
     if is_terminal:

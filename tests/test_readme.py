@@ -87,6 +87,7 @@ def test_every_block_can_be_pasted_into_a_prompt():
       terminal.type('\n')
       terminal.wait_for(f'^block {number} is done', 600)
     assert terminal.leave() == 0
+  assert ' seconds left\r\x1b[Kstep 1200, validation' in terminal.raw  # On a line of its own.
   stopped = re.findall(r'^\w*(?:Error|Interrupt)\b.*', terminal.shown, re.MULTILINE)
   assert not stopped, terminal.shown[-3000:]
 
