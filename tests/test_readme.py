@@ -11,7 +11,6 @@ from conftest import ROOT, lines_of, run
 
 README = (ROOT / 'README.md').read_text()
 BLOCKS = re.findall(r'^```(\w+)\n(.*?)^```$', README, re.DOTALL | re.MULTILINE)
-SHELL = [line for kind, text in BLOCKS if kind == 'sh' for line in text.splitlines()]
 
 # The loops that take long, and what the tests paste instead. All else is pasted as it stands.
 SHORTER = {
@@ -23,6 +22,7 @@ SHORTER = {
   'range(0, len(data.images), 100)': 'range(0, 1000, 100)',
   'correct / len(data.images)': 'correct / 1000',
   'reshape=False': 'reshape=False, validation_size=55000',
+  'images, mnist.test.labels, v': 'images[:1000], mnist.test.labels[:1000], v',
 }
 
 
@@ -101,7 +101,7 @@ def test_the_table_of_flags_is_what_the_program_takes(program, column):
 
 
 def test_the_command_that_recognises_a_picture_does(trained_net):
-  command = next(line for line in SHELL if '--predict' in line)
+  command = next(line for _, text in BLOCKS for line in text.splitlines() if '--predict' in line)
   command = command.replace('logs/fast', f"'{trained_net.folder}'")
   command = command.replace('python', f'"{sys.executable}"', 1)
   shown = subprocess.check_output(command, shell=True, cwd=ROOT, text=True)
