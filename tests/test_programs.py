@@ -57,8 +57,9 @@ def test_a_program_in_another_folder_uses_the_archives_beside_it(tmp_path):
 
 def test_to_predict_without_a_folder_is_argparses_error(capsys):
   with pytest.raises(SystemExit, match='2'):
-    run_here('mnist_deep.py', '--predict', 'a.png')
-  assert '--predict needs --log_dir, the folder of a trained net' in capsys.readouterr().err
+    run_here('mnist_deep.py', '--predict=a.png')
+  error = capsys.readouterr().err
+  assert error.endswith('--predict needs --log_dir, the folder of a trained net\n')
 
 
 def test_bfloat16_learns_about_the_same_and_says_where_it_is_fast(digits, tmp_path):
