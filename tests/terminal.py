@@ -74,11 +74,10 @@ class Terminal:
 
   def wait_for(self, pattern, seconds=600):
     """Waits for a pattern after what was waited for before, and returns the match."""
-    deadline, ended = time.monotonic() + seconds, False
+    deadline, done = time.monotonic() + seconds, False
     while not (match := re.compile(pattern, re.MULTILINE).search(self.shown, self.seen)):
-      late = ended or time.monotonic() > deadline
-      assert not late, f'{pattern} is not in: {self.shown[-3000:]}'
-      ended = not self.reader.is_alive()  # Its last words are looked at once more.
+      assert not done and time.monotonic() < deadline, f'{pattern} is not in: {self.shown[-3000:]}'
+      done = not self.reader.is_alive()  # Its last words are looked at once more.
       time.sleep(0.05)
     self.seen = match.end()
     return match
