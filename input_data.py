@@ -338,20 +338,20 @@ def extract_digit(pixels):
   found = []
   for picture, white in ((grey, 1), (255 - grey, 255)):  # Dark ink, then light ink.
     ink = _remove_light(picture, white)
-    if not _is_blank(ink):
-      digit = _choose_parts(ink)
+    soft = _slide(np.mean, ink, 1)  # Less noise, and the pixels of a thin line are connected.
+    if not _is_blank(ink, soft):
+      digit = _choose_parts(ink, soft)
       found.append((_skewness(picture, digit), ink, digit))
   if not found:
     raise ValueError('blank')
   _, ink, digit = min(found, key=lambda item: item[0])  # There is less ink than paper around it.
   if _are_side_by_side(digit):
     raise ValueError('several digits side by side')
-  rows, columns = np.nonzero(digit)
-  size = max(np.ptp(rows), np.ptp(columns)) + 1
+  size = max(map(np.ptp, np.nonzero(digit))) + 1
   if step > 1 and size < 40:  # Small in a large picture: again with the part around it.
-    top, left = (max(min(at) - size // 2, 0) * step for at in (rows, columns))
+    top, left = (max(min(at) - size // 2, 0) * step for at in np.nonzero(digit))
     return extract_digit(pixels[top : top + 2 * size * step, left : left + 2 * size * step])
-  return _scale_and_centre(ink * _slide(np.max, digit, len(ink) // 64 + 3 | 1))  # Soft edges, too.
+  return _scale_and_centre(ink * _slide(np.max, digit, round(len(ink) / 128) + 1))  # Soft edges.
 
 
 def _to_grey(pixels, step):
@@ -362,10 +362,9 @@ def _to_grey(pixels, step):
     small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
   channels = small.shape[2]
   grey = small[..., :3] @ np.float32([0.299, 0.587, 0.114]) if channels > 2 else small[..., 0]
-  if channels in (2, 4):  # Transparent pixels become white, or black if the others are light.
-    alpha = small[..., -1] / 255
-    grey = alpha * grey + (1 - alpha) * 255 * (np.sum(alpha * grey) < 128 * np.sum(alpha))
-  return grey
+  alpha = small[..., -1] / 255 if channels in (2, 4) else np.ones_like(grey)
+  # Transparent pixels become white, or black if the others are light.
+  return alpha * grey + (1 - alpha) * 255 * (np.sum(alpha * grey) < 128 * np.sum(alpha))
 
 
 def _extend(picture, margin):
@@ -380,27 +379,24 @@ def _extend(picture, margin):
 
 def _remove_light(picture, white):
   """Returns how much darker each pixel is than the paper, the picture's morphological closing."""
-  half = max(picture.shape) // 5  # What is dark and narrower than 2/5 of the picture is filled.
-  paper = _slide(np.min, _slide(np.max, _extend(picture, half), 2 * half + 1), 2 * half + 1)
-  paper = paper[half:, half:][: len(picture), : picture.shape[1]]
+  n = max(picture.shape) // 5 + 1  # What is dark and narrower than 2/5 of the picture is filled.
+  paper = _slide(np.min, _slide(np.max, _extend(picture, n), n), n)[n:-n, n:-n]
   return (paper - picture) / np.maximum(paper, white)
 
 
-def _is_blank(ink):
+def _is_blank(ink, soft):
   """Tells whether nothing stands out from both the noise and the light around it."""
-  soft = _slide(np.mean, ink, 3)
   noise = np.quantile(np.abs(ink - soft), 0.25) / 0.3  # Mostly of the paper.
-  around = _slide(np.mean, ink, max(ink.shape) // 2 | 1)
+  around = _slide(np.mean, ink, max(ink.shape) // 4)
   return np.max(soft - around) < np.clip(4 * noise, 0.12, 0.4)
 
 
-def _choose_parts(ink):
+def _choose_parts(ink, soft):
   """Returns which pixels belong to the digit: its connected parts, without specks."""
-  soft = _slide(np.mean, ink, 3)  # Connects the pixels of a thin line; ruled lines are fainter.
-  mask = (ink > 0.4 * np.max(ink)) | (soft > 0.4 * np.max(soft))
+  mask = (ink > 0.4 * np.max(ink)) | (soft > 0.4 * np.max(soft))  # Ruled lines are fainter.
   labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
   while not np.array_equal(labels, before):  # The largest number spreads, in leaps for speed.
-    before, labels = labels, mask * _slide(np.max, labels, 3)
+    before, labels = labels, mask * _slide(np.max, labels, 1)
     labels = mask * labels.ravel()[labels - 1]
   mass = np.bincount(labels.ravel(), (mask * ink).ravel())
   return (mass > np.max(mass) / 8)[labels]
@@ -408,10 +404,8 @@ def _choose_parts(ink):
 
 def _skewness(picture, digit):
   """Returns the skewness of the pixels around the digit: below 0 if the darker ones are rarer."""
-  rows, columns = np.nonzero(digit)
-  margin = int(0.3 * max(np.ptp(rows), np.ptp(columns)))
-  around = _extend(picture, margin)[min(rows) :, min(columns) :]
-  around = around[: np.ptp(rows) + 2 * margin + 1, : np.ptp(columns) + 2 * margin + 1]
+  margin = int(0.4 * max(map(np.ptp, np.nonzero(digit))))
+  around = _extend(picture, margin)[_slide(np.max, np.pad(digit, margin), margin)]
   return np.mean((around - np.mean(around)) ** 3) / max(np.std(around) ** 3, 1e-9)
 
 
@@ -439,11 +433,11 @@ def _scale_and_centre(ink):
   return np.float32(ink / np.max(ink)).ravel()
 
 
-def _slide(function, image, size):
-  """Applies `function`, such as np.max, to the size x size pixels around each pixel."""
+def _slide(function, image, n):
+  """Applies `function`, such as np.max, to each pixel and those up to `n` rows or columns away."""
   for _ in range(2):
-    padded = np.pad(image, ((size // 2, size // 2), (0, 0)), mode='edge')
-    image = function(np.lib.stride_tricks.sliding_window_view(padded, size, 0), -1).T
+    padded = np.pad(image, ((n, n), (0, 0)), mode='edge')
+    image = function(np.lib.stride_tricks.sliding_window_view(padded, 2 * n + 1, 0), -1).T
   return image
 
 
