@@ -454,9 +454,13 @@ def upright(pixels, content):
 
 
 def turned(image):
-  """Returns [3, 784]: an image [784] turned by 15 degrees to the left, as it is, to the right."""
+  """Returns [5, 784]: an image [784] turned by -20, -10, 0, 10 and 20 degrees, 5 % smaller.
+
+  The mean of a net's answers to them is right more often, and less sure where it is wrong.
+  """
   rows, columns = np.indices((28, 28)).reshape(2, 784) - 13.5
-  at = (rows + 1j * columns) * np.exp(1j * np.radians([[-15], [0], [15]]))  # Complex rotation.
+  turns = np.exp(1j * np.radians([[-20], [-10], [0], [10], [20]])) / 0.95  # Complex rotation.
+  at = (rows + 1j * columns) * turns
   away = np.stack([at.real, at.imag])[..., np.newaxis] + 13.5 - np.arange(28)
   near_rows, near_columns = np.maximum(1 - np.abs(away), 0)  # Bilinear interpolation.
   return np.sum(near_rows @ image.reshape(28, 28) * near_columns, axis=2)

@@ -58,8 +58,8 @@ def photographed(folder, mnist, count, sides):
       try:
         images.extend(input_data.turned(input_data.extract_digit(pixels)))
       except ValueError:
-        images += [np.full(784, np.nan)] * 3  # What is not found is never right and never sure.
-  chances = ask(folder, np.array(images)).reshape(len(conditions), count, 3, 10).mean(2)
+        images += [np.full(784, np.nan)] * 5  # What is not found is never right and never sure.
+  chances = ask(folder, np.array(images)).reshape(len(conditions), count, 5, 10).mean(2)
   right, sure = np.argmax(chances, 2) == labels[chosen], np.max(chances, 2) >= 0.9
   right &= ~np.isnan(chances[..., 0])
   shares = np.mean([right, sure, sure & ~right], 2).T
