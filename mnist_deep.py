@@ -145,11 +145,11 @@ def main(flags):
 def evaluate(metrics, data, x, y_, keep_prob):
   """Returns {metric: its mean over a data set}; the first of `metrics` is the loss.
 
-  Runs 200 images at a time, because the features of 10,000 take more than a gigabyte.
+  Runs 500 images at a time, because the features of 10,000 take more than a gigabyte.
   """
   totals = np.zeros(len(metrics))
-  for i in range(0, data.num_examples, 200):
-    feed = {x: data.images[i : i + 200], y_: data.labels[i : i + 200], keep_prob: 1.0}
+  for i in range(0, data.num_examples, 500):
+    feed = {x: data.images[i : i + 500], y_: data.labels[i : i + 500], keep_prob: 1.0}
     totals += np.multiply(tf.get_default_session().run(metrics, feed), len(feed[x]))
   check_loss(totals[0])
   return dict(zip(metrics, totals / data.num_examples, strict=True))

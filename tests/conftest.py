@@ -104,8 +104,8 @@ def write_digits(folder):
   for file, dims, magic in (
     ('train-images-idx3-ubyte.gz', (5200, 28, 28), 2051),
     ('train-labels-idx1-ubyte.gz', (5200,), 2049),
-    ('t10k-images-idx3-ubyte.gz', (300, 28, 28), 2051),
-    ('t10k-labels-idx1-ubyte.gz', (300,), 2049),
+    ('t10k-images-idx3-ubyte.gz', (625, 28, 28), 2051),
+    ('t10k-labels-idx1-ubyte.gz', (625,), 2049),
   ):
     with gzip.open(ROOT / 'MNIST_data' / file) as f:
       data = f.read(4 + 4 * len(dims) + math.prod(dims))[4 + 4 * len(dims) :]
@@ -115,7 +115,7 @@ def write_digits(folder):
 
 @pytest.fixture
 def digits(once):
-  """A folder of the archives' first digits: 5,000 to validate, 200 to train, 300 to test."""
+  """A folder of the archives' first digits: 5,000 to validate, 200 to train, 625 to test."""
   return once('digits', write_digits)
 
 

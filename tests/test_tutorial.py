@@ -212,9 +212,9 @@ def test_the_fast_rate_rises_for_a_fifth_of_the_steps_and_falls_to_zero():
   assert rates == pytest.approx([0.01, 0.05, 0.1, 0.1, 0.05, 0.0025], rel=1e-5)
 
 
-def test_all_test_digits_are_evaluated_in_batches_of_200_at_most(deep):
-  assert [(n, keep_prob) for _, n, _, keep_prob in deep.fed[-2:]] == [(200, 1), (100, 1)]
-  loss, accuracy = np.average(deep.last_answers, axis=0, weights=[200, 100])
+def test_all_test_digits_are_evaluated_in_batches_of_500_at_most(deep):
+  assert [(n, keep_prob) for _, n, _, keep_prob in deep.fed[-2:]] == [(500, 1), (125, 1)]
+  loss, accuracy = np.average(deep.last_answers, axis=0, weights=[500, 125])
   assert [loss, accuracy] == pytest.approx(deep.in_keras[1], rel=1e-4)
   assert deep.lines[-1] == f'test accuracy {round(accuracy, 4):g}'
 
