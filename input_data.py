@@ -454,14 +454,16 @@ def upright(pixels, content):
 
 
 def turned(image):
-  """Returns [5, 784]: an image [784] turned by -20, -10, 0, 10 and 20 degrees, 5 % smaller.
+  """Returns [5, 784]: an image [784], not slanted, turned by -24, -12, 0, 12 and 24 degrees.
 
-  The mean of a net's answers to them is right more often, and less sure where it is wrong.
+  The mean of a net's answers to them is right more often, and less sure where it is wrong. The
+  slant is taken out by second moments, as in LeCun et al., 1998; the digits become 5 % smaller.
   """
   rows, columns = np.indices((28, 28)).reshape(2, 784) - 13.5
-  turns = np.exp(1j * np.radians([[-20], [-10], [0], [10], [20]])) / 0.95  # Complex rotation.
+  slant = image @ (rows * columns) / (image @ rows**2)
+  turns = np.exp(1j * np.radians([[-24], [-12], [0], [12], [24]])) / 0.95  # Complex rotation.
   at = (rows + 1j * columns) * turns
-  away = np.stack([at.real, at.imag])[..., np.newaxis] + 13.5 - np.arange(28)
+  away = np.stack([at.real, at.imag + slant * at.real])[..., np.newaxis] + 13.5 - np.arange(28)
   near_rows, near_columns = np.maximum(1 - np.abs(away), 0)  # Bilinear interpolation.
   return np.sum(near_rows @ image.reshape(28, 28) * near_columns, axis=2)
 
