@@ -181,6 +181,7 @@ CONDITIONS = {
   'hairline': (even, {'pen': True, 'least': 400}),
   'turned by 20 degrees': (even, {'turn': (20, 20)}),
   'turned by up to 20 degrees': (even, {'turn': (0, 20)}),
+  'turned by 45 degrees': (even, {'turn': (45, 45)}),
   'scanned at 8x8': (even, {'coarse': True}),
   'small in a corner': (even, {'part': (0.08, 0.15), 'corner': True, 'least': 700}),
 }

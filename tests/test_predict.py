@@ -67,10 +67,9 @@ def photographed(folder, mnist, count, sides):
   return dict(zip(conditions, shares, strict=True))
 
 
-def test_photographed_digits_are_recognised_as_the_net_recognises_the_originals(
-  trained_net, mnist
-):
+def test_photographed_digits_are_recognised_as_the_originals_are(trained_net, mnist):
   shares = photographed(trained_net.folder, mnist, 7, [28, 64, 160, 320])
+  del shares['turned by 45 degrees']  # Not to be recognised: many a 9 is a 4 then.
   right = [share for share, _, _ in shares.values()]
   # This net is quickly trained, and 7 are few: the full test below is stricter.
   assert np.mean(right) >= 0.97 and min(right) >= 6 / 7
@@ -81,12 +80,14 @@ def test_every_kind_of_photograph_is_recognised(mnist, tmp_path):
   done = run('mnist_deep.py', '--seed', '1', '--fast', '--log_dir', tmp_path, timeout=3600)
   assert done.returncode == 0, done.stderr
   sides = [28, 36, 50, 80, 120, 160, 240, 400, 800, 1500]
-  least = {'turned by 20 degrees': 0.9, 'scanned at 8x8': 0.92, 'hairline': 0.92}
+  least = {'turned by 20 degrees': 0.93, 'scanned at 8x8': 0.92, 'hairline': 0.92}
   shares = photographed(tmp_path, mnist, 200, sides)
+  assert shares.pop('turned by 45 degrees')[2] <= 0.01
   for condition, (right, _, wrong_but_sure) in shares.items():
     assert right >= least.get(condition, 0.965) and wrong_but_sure <= 0.01, condition
   assert np.mean([shares[condition][0] for condition in shares.keys() - least]) >= 0.985
   large = photographed(tmp_path, mnist, 4, [4000, 3000])
+  del large['turned by 45 degrees']
   assert min(right for right, _, _ in large.values()) >= 0.75
 
 
