@@ -69,7 +69,7 @@ def photographed(folder, mnist, count, sides):
 
 def test_photographed_digits_are_recognised_as_the_originals_are(trained_net, mnist):
   shares = photographed(trained_net.folder, mnist, 7, [28, 64, 160, 320])
-  del shares['turned by 45 degrees']  # Not to be recognised: many a 9 is a 4 then.
+  del shares['turned by 45 degrees']  # A 9 then looks like a 4.
   right = [share for share, _, _ in shares.values()]
   # This net is quickly trained, and 7 are few: the full test below is stricter.
   assert np.mean(right) >= 0.97 and min(right) >= 6 / 7
