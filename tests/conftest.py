@@ -104,7 +104,7 @@ def write_digits(folder):
   for file, dims, magic in (
     ('train-images-idx3-ubyte.gz', (5200, 28, 28), 2051),
     ('train-labels-idx1-ubyte.gz', (5200,), 2049),
-    ('t10k-images-idx3-ubyte.gz', (625, 28, 28), 2051),
+    ('t10k-images-idx3-ubyte.gz', (625, 28, 28), 2051),  # n / 625 has four decimals.
     ('t10k-labels-idx1-ubyte.gz', (625,), 2049),
   ):
     with gzip.open(ROOT / 'MNIST_data' / file) as f:
