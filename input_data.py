@@ -8,21 +8,33 @@ Does what the module of TensorFlow 1's tutorials did, and needs only NumPy:
 The archives are in the IDX format, described at http://yann.lecun.com/exdb/mnist/.
 """
 
+import ast
+import builtins
 import collections
+import contextlib
+import functools
 import hashlib
 import http.client
-import json
+import importlib.machinery
+import io
 import math
+import operator
 import os
 import pathlib
+import pkgutil
 import re
 import sys
 import tempfile
 import threading
 import time
+import tokenize
+import traceback
+import types
 import urllib.error
 import urllib.request
+import warnings
 import zlib
+from functools import partial
 
 import numpy as np
 
@@ -42,6 +54,8 @@ SHA256 = {
   't10k-labels-idx1-ubyte.gz': 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6',
 }
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = SHA256
+
+_default_graph = None
 
 Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
 
@@ -193,6 +207,8 @@ class DataSet:
     self._labels = labels
     self._fake_data = fake_data
     self.one_hot = one_hot
+    if seed is None and _default_graph and _default_graph().seed is not None:
+      np.random.seed(_default_graph().seed)
     self._random = None if seed is None else np.random.RandomState(seed)
     self._order = np.arange(self._num_examples)
     self._index_in_epoch = 0
@@ -468,63 +484,344 @@ def turned(image):
   return np.sum(near_rows @ image.reshape(28, 28) * near_columns, axis=2)
 
 
-def _convert(code, table, place):
-  """Returns Python code with the replacements of `table` made, and prints a line about each."""
-  # Comments and strings become characters that no pattern matches; data folders are replaced.
-  hidden = {i: 0x10F000 + i for i in range(32, 127)}
-  folder = r'(?<=data_sets\(|train_dir=)["\'](?!MNIST_data|[^)]*(?:ashion|emnist|_url))[^"\']*.'
-  folder = rf'{folder}|["\'](?:/tmp/[\w/]*|\./MNIST_)data/?["\']|(?<=dataset\()["\']mnist.'
-  literal = re.compile(rf'(?<=#)[^\n]+|({folder})|("""|\'\'\'|"|\')(?:\\.|.)*?\2', re.DOTALL)
-  new = literal.sub(lambda m: "'MNIST_data'" if m[1] else m[0].translate(hidden), code)
-  for old, replacement in table:
-    new = re.sub(rf'(?<!\w){old}(?!\w)'.replace('.', r'\.'), replacement, new, flags=re.ASCII)
-  shown = {there: here for here, there in hidden.items()}
-  for i, (was, line) in enumerate(zip(code.split('\n'), new.split('\n'), strict=True), 1):
-    if was != line.translate(shown):
-      print(f'{place}line {i}: {was.strip()}  ->  {line.translate(shown).strip()}')
-    for name in re.findall(r'\bt\w+\.(?:contrib|estimator|layers)[\w.]*|\w+Cell\b', line):
-      print(f'{place}line {i}: {name} stays: use tf.nn; tf.layers and cells need tf_keras')
-  return new.translate(shown)
+# ---- Old texts: what lets a program of 2015 to 2019 run unchanged ------------------------------
+
+# TensorFlow 1's names, each with today's name in tensorflow.compat.v1, or with MODULE:NAME.
+_OLD = """
+mul=multiply sub=subtract neg=negative inv=reciprocal pack=stack unpack=unstack select=where
+batch_matmul=matmul listdiff=setdiff1d initialize_all_tables=tables_initializer
+scalar_summary=summary.scalar histogram_summary=summary.histogram image_summary=summary.image
+merge_summary=summary.merge merge_all_summaries=summary.merge_all nn.rnn=nn.static_rnn
+train.SummaryWriter=summary.FileWriter train.SyncReplicasOptimizerV2=train.SyncReplicasOptimizer
+contrib.framework.get_or_create_global_step=train.get_or_create_global_step
+contrib.rnn.static_rnn=nn.static_rnn layers=tensorflow.python.layers.layers: contrib.slim=tf_slim:
+contrib.rnn.static_bidirectional_rnn=nn.static_bidirectional_rnn
+contrib.rnn=tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:
+nn.rnn_cell=tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:
+contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
+contrib.learn.datasets.base=input_data: contrib.learn.python.learn.datasets.base=input_data:
+contrib.learn.datasets.mnist=input_data: contrib.learn.python.learn.datasets.mnist=input_data:
+examples.tutorials.mnist.input_data=input_data: python=tensorflow.python: core=tensorflow.core:
+compat=tensorflow.compat: keras=tensorflow.keras:
+"""
+_OLD = dict(row.split('=') for row in _OLD.split())
+_GONE = {  # What to do about a name that is gone, by how it begins.
+  'contrib.slim': 'is the package tf_slim today: pip install tf_slim',
+  'examples': 'is of another tutorial, "TensorFlow Mechanics 101": put its files beside yours',
+  'estimator': 'left TensorFlow with version 2.16: train in a loop, or with Keras',
+  'contrib': 'left TensorFlow with version 2.0: use tf.nn, tf.layers and tf.train',
+  '': 'is not in TensorFlow today',
+}
+_KEYWORDS = """
+concat_dim=axis split_dim=axis num_split=num_or_size_splits targets=labels stride=strides
+decay=momentum is_training=training scope=name rate=dilation_rate
+weights_initializer=kernel_initializer weights_regularizer=kernel_regularizer
+biases_initializer=bias_initializer biases_regularizer=bias_regularizer
+"""
+_KEYWORDS = dict(row.split('=') for row in _KEYWORDS.split())
+_folder = None  # Of the script that runs, with a separator at the end.
+
+
+class _Module(types.ModuleType):
+  """A module of TensorFlow 1: the names in `_OLD`, and all others as they are today."""
+
+  def __getattr__(self, name):
+    path = f'{self.__name__}.{name}'.removeprefix('tensorflow.')
+    parent = path.rpartition('.')[0]
+    found = _OLD.get(path) or _OLD.get(parent, f'{parent}.'.lstrip('.')) + name
+    if any(old.startswith(path + '.') for old in _OLD):
+      found = _Module('tensorflow.' + path)
+    elif isinstance(found, str):
+      try:
+        found = pkgutil.resolve_name(found if ':' in found else 'tensorflow.compat.v1:' + found)
+      except (AttributeError, ImportError):
+        advice = next(_GONE[gone] for gone in _GONE if path.startswith(gone))
+        raise AttributeError(f'tf.{path} {advice}') from None
+    setattr(self, name, found)
+    return found
+
+
+@functools.cache
+def tensorflow_1():
+  """Returns TensorFlow 1: its names, argument orders, contrib functions and seeds, for old code.
+
+    tf = input_data.tensorflow_1()
+
+  An operation without a seed of its own took the number of the graph's nodes as its seed
+  (`random_seed.py` of TensorFlow 1.15). Here it does so again: the weights, dropout masks and
+  batches of a seeded graph are 1.15's, bit for bit.
+  """
+  global _default_graph
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  import tensorflow.compat.v1 as tf
+  from tensorflow.python.framework import random_seed
+  from tensorflow.python.ops import random_ops
+
+  tf.logging.set_verbosity(tf.logging.ERROR)
+  tf.disable_v2_behavior()
+  get_seed, today_uniform = random_seed.get_seed, random_ops.random_uniform
+
+  def get_seed_1(seed):
+    graph = tf.get_default_graph()
+    return get_seed(graph.version if seed is None and graph.seed is not None else seed)
+
+  def random_uniform(shape, minval=0, maxval=None, dtype=tf.float32, seed=None, name=None):
+    if tf.as_dtype(dtype).is_floating:  # Today's makes fewer nodes of integers.
+      minval, maxval = (
+        float(bound) if isinstance(bound, int) else bound
+        for bound in (minval, 1 if maxval is None else maxval)
+      )
+    return today_uniform(shape, minval, maxval, dtype, seed, name)
+
+  random_seed.get_seed, random_ops.random_uniform = get_seed_1, random_uniform
+  _OLD.update({'random_uniform': random_uniform, 'random.uniform': random_uniform})
+  _default_graph = tf.get_default_graph
+  module = _Module('tensorflow')
+  # For `from tensorflow import *`. The oldest versions had no tf.print.
+  module.__all__ = ['contrib', *(name for name in dir(tf) if name[0] != '_' and name != 'print')]
+  return module
+
+
+def _call(name, order, *arguments, **keywords):
+  """Calls today's function `name` with TensorFlow 1's arguments."""
+  if '.' in name or arguments and isinstance(arguments[0], int):  # Else it is today's order.
+    keywords.update(zip(order.split(), arguments, strict=False))
+    arguments = ()
+  keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
+  return pkgutil.resolve_name('tensorflow.compat.v1:' + name)(*arguments, **keywords)
+
+
+def _layer(name, *arguments, activation_fn=None, normalizer_fn=None, **keywords):
+  """Calls `tf.layers` with the arguments of `tf.contrib.layers`."""
+  tf, parameters = tensorflow_1(), keywords.pop('normalizer_params', None) or {}
+  first = 'inputs', 'num_outputs', 'kernel_size'
+  arguments += tuple(keywords.pop(key) for key in first if key in keywords)
+  keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
+  if name in ('dense', 'conv2d'):
+    keywords['use_bias'] = not normalizer_fn and keywords.get('bias_initializer', '') is not None
+  outputs = getattr(tf.layers, name)(*arguments, **keywords)
+  outputs = normalizer_fn(outputs, **parameters) if normalizer_fn else outputs
+  return activation_fn(outputs) if activation_fn else outputs
+
+
+@contextlib.contextmanager
+def _arg_scope(functions, **keywords):
+  """Gives functions of `tf.contrib.layers` other defaults within a `with` block."""
+  scope = functions if isinstance(functions, dict) else dict.fromkeys(functions, keywords)
+  before = {function: function.keywords.copy() for function in scope}
+  for function, defaults in scope.items():
+    function.keywords.update(defaults)
+  try:
+    yield {function: function.keywords.copy() for function in scope}
+  finally:
+    for function, defaults in before.items():
+      function.keywords.clear()
+      function.keywords.update(defaults)
+
+
+def _batch_normalization(inputs, axis=-1, momentum=0.99, epsilon=0.001, **options):
+  """Is `tf.layers.batch_normalization`, for the last axis: TensorFlow's wheel lacks it."""
+  tf = tensorflow_1()
+  get = {'center': True, 'scale': True, 'updates_collections': tf.GraphKeys.UPDATE_OPS} | options
+  with tf.variable_scope(get.get('name'), 'batch_normalization', [inputs], reuse=get.get('reuse')):
+    mean, variance, beta, gamma = (
+      tf.get_variable(name, inputs.shape[-1:], None, initializer(), trainable=used is not None)
+      if used is not False
+      else None
+      for name, initializer, used in (
+        ('moving_mean', tf.zeros_initializer, None),
+        ('moving_variance', tf.ones_initializer, None),
+        ('beta', tf.zeros_initializer, bool(get['center'])),
+        ('gamma', tf.ones_initializer, bool(get['scale'])),
+      )
+    )
+    training = tf.cast(get.get('training', False), tf.bool)
+    moments = tf.nn.moments(inputs, list(range(inputs.shape.ndims - 1)))
+    moments = [tf.where(training, *pair) for pair in zip(moments, (mean, variance), strict=True)]
+    updates = [
+      tf.assign_sub(average, (1 - momentum) * (average - moment))
+      for average, moment in zip((mean, variance), moments, strict=True)
+    ]
+    for update in updates if get['updates_collections'] else []:
+      tf.add_to_collection(get['updates_collections'], update)
+    with tf.control_dependencies([] if get['updates_collections'] else updates):
+      return tf.nn.batch_normalization(inputs, *moments, beta, gamma, epsilon)
+
+
+def _dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
+  """Makes the nodes of TensorFlow 1.15 in their order, because seeds count them."""
+  tf = tensorflow_1()
+  rate = 1.0 - keep_prob if rate is None else rate
+  with tf.name_scope(name, 'dropout', [x]):
+    x = tf.convert_to_tensor(x)
+    if not tf.is_tensor(rate) and rate == 0:
+      return x
+    rate = tf.convert_to_tensor(rate, x.dtype)
+    shape = tf.shape(x) if noise_shape is None else noise_shape
+    random = tf.random_uniform(shape, dtype=x.dtype, seed=seed)
+    scale = 1 / (1 - rate)
+    kept = random >= rate
+    return x * scale * tf.cast(kept, x.dtype)
+
+
+def _contrib_dropout(inputs, keep_prob=0.5, noise_shape=None, is_training=True, **_):
+  return tensorflow_1().layers.dropout(inputs, 1 - keep_prob, noise_shape, training=is_training)
+
+
+def _variance_scaling(factor=2.0, mode='FAN_IN', uniform=False, seed=None, dtype=None):
+  """Divides by `sqrt(n / 1.3)`, as contrib did; today's function divides by `sqrt(n) * 0.88`."""
+  scale = factor if uniform else factor * 1.3 * 0.87962566103423978**2
+  kind = 'uniform' if uniform else 'truncated_normal'
+  return tensorflow_1().variance_scaling_initializer(scale, mode.lower(), kind, seed)
+
+
+load_mnist = read_data_sets  # Its name in contrib.learn.datasets.mnist.
+_xavier = partial(_variance_scaling, 1.0, 'FAN_AVG', True)
+_relu = {'activation_fn': lambda x: tensorflow_1().nn.relu(x)}
+_conv2d = partial(_layer, 'conv2d', padding='SAME', **_relu)
+_OLD |= {
+  'concat': partial(_call, 'concat', 'axis values name'),
+  'split': partial(_call, 'split', 'axis num_or_size_splits value name'),
+  **{
+    f'nn.{kind}_cross_entropy_with_logits': partial(
+      _call, f'nn.{kind}_cross_entropy_with_logits', f'logits labels {last}'
+    )
+    for kind, last in (('softmax', 'dim name'), ('sparse_softmax', 'name'), ('sigmoid', 'name'))
+  },
+  'nn.dropout': _dropout,
+  'layers.batch_normalization': _batch_normalization,
+  'contrib.framework.arg_scope': _arg_scope,
+  'contrib.learn.datasets.load_dataset': lambda name: {'mnist': read_data_sets}[name](),
+  'contrib.layers.batch_norm': partial(
+    _layer, 'batch_normalization', decay=0.999, scale=False, is_training=True
+  ),
+  'contrib.layers.conv2d': _conv2d,
+  'contrib.layers.convolution2d': _conv2d,
+  'contrib.layers.dropout': partial(_contrib_dropout),
+  'contrib.layers.flatten': partial(_layer, 'flatten'),
+  'contrib.layers.fully_connected': partial(_layer, 'dense', **_relu),
+  'contrib.layers.max_pool2d': partial(_layer, 'max_pooling2d', stride=2),
+  'contrib.layers.variance_scaling_initializer': _variance_scaling,
+  'contrib.layers.xavier_initializer': _xavier,
+  'contrib.layers.xavier_initializer_conv2d': _xavier,
+  'contrib.layers.l1_regularizer': lambda scale: (
+    lambda w: scale * tensorflow_1().reduce_sum(abs(w))
+  ),
+  'contrib.layers.l2_regularizer': lambda scale: lambda w: scale * tensorflow_1().nn.l2_loss(w),
+}
+
+
+def _import(name, globals=None, locals=None, fromlist=(), level=0, python=builtins.__import__):
+  """Imports as Python does, but gives TensorFlow 1 to `__main__` and the script's folder."""
+  caller = globals or {}
+  file = caller.get('__file__') or ''
+  is_old_text = caller.get('__name__') == '__main__' or (
+    file.startswith(_folder) and '-packages' not in file and file != __file__
+  )
+  package, _, path = name.partition('.')
+  if package != 'tensorflow' or level or not is_old_text:
+    return python(name, globals, locals, fromlist, level)
+  try:
+    if path.split('.')[0] in ('python', 'core', 'compat', 'keras'):
+      found = python(name, globals, locals, fromlist, level)
+    else:
+      found = operator.attrgetter(path)(tensorflow_1()) if path else tensorflow_1()
+      for attribute in {*(fromlist or ())} - {'*'}:
+        getattr(found, attribute)
+  except AttributeError as error:
+    raise ImportError(error) from None
+  return found if fromlist else tensorflow_1()
+
+
+def _excepthook(kind, error, trace):
+  """Prints an error as Python does, without the calls of this file that run the script."""
+  shown = link = traceback.TracebackException(kind, error, trace)
+  hidden = '<module>', '_run', '_compile', '_import'
+  while link:
+    link.stack[:] = [
+      call for call in link.stack if call.filename != __file__ or call.name not in hidden
+    ]
+    link = link.__cause__ or link.__context__
+  print(*shown.format(), sep='', end='', file=sys.stderr)
+
+
+def _python_3(code):
+  """Returns Python 3's code as it is, and Python 2's with brackets around what `print` prints."""
+  edits, words = [], []
+  with contextlib.suppress(tokenize.TokenError, IndentationError), warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # Compiling the code warns again.
+    try:
+      ast.parse(code)
+    except SyntaxError:
+      for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        prints = bool(words) and words[0].string == 'print'
+        if token.type == tokenize.NEWLINE or token.string in ('; ' if prints else '; :').split():
+          edits += _brackets(words) if prints else []
+          words = []
+        elif token.type != tokenize.COMMENT and token.string.strip():
+          words.append(token)
+  lines = code.splitlines(keepends=True)
+  for (row, column), old, new in reversed(edits):
+    line = lines[row - 1]
+    lines[row - 1] = line[:column] + new + line[column + len(old) :]
+  return ''.join(lines)
+
+
+def _brackets(words):
+  """Returns the edits [(position, old, new)] that make a `print` statement a call."""
+  edits, depth = [(words[0].end, '', '(')], 0
+  end = " end=' ')" if words[-1].string == ',' else ')'
+  if len(words) > 1 and words[1].string == '>>':
+    edits.append((words[1].start, '>>', 'file='))
+    for word in words[2:]:
+      depth += (word.string in '([{') - (word.string in ')]}')
+      if word.string == ',' and depth == 0:  # Behind `file=`, only `*(x, y)` may follow.
+        edits.append((word.end, '', '*('))
+        end = '),' + end if words[-1].string == ',' else ',))'
+        break
+  return [*edits, (words[-1].end, '', end)]
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+  """Loads a module from the script's folder."""
+
+  def get_code(self, fullname):
+    return _compile(self.path)
+
+
+def _compile(path):
+  with tokenize.open(path) as f:
+    return compile(_python_3(f.read()), path, 'exec', dont_inherit=True)
+
+
+def _run(arguments):
+  """Runs an old script as Python does, or prepares a prompt or a notebook for old pages."""
+  global _folder
+  if not arguments and not sys.flags.inspect and not hasattr(sys, 'ps1'):
+    sys.exit('Usage: python input_data.py OLD_SCRIPT [ITS_FLAGS], or python -i input_data.py')
+  builtins.__import__, sys.excepthook = _import, _excepthook
+  script = os.path.realpath(arguments[0] if arguments else 'prompt')
+  sys.path[0], _folder = os.path.dirname(script), os.path.join(os.path.dirname(script), '')
+  finder = importlib.machinery.FileFinder(sys.path[0], (_Loader, ['.py']))
+  sys.path_importer_cache[sys.path[0]] = finder
+  vars(builtins).update(xrange=range, raw_input=input, unicode=str)
+  for name in 'int', 'float', 'bool', 'object':
+    vars(np).setdefault(name, vars(builtins)[name])
+  vars(np).setdefault('infty', np.inf)
+  if np.lib.NumpyVersion(np.__version__) >= '2.0.0':
+    np.set_printoptions(legacy='1.25')  # As np.float32(0.5), version 2 prints what was 0.5.
+  if arguments:
+    try:
+      code = _compile(script)
+    except (OSError, ValueError) as error:
+      sys.exit(f'{arguments[0]} is no Python script: {error}')
+    main = types.ModuleType('__main__')
+    main.__file__, sys.modules['__main__'], sys.argv = script, main, arguments
+    exec(code, vars(main))
 
 
 if __name__ == '__main__':
-  # A regular expression for whole names -> its replacement. A dot is a dot, ARG an argument.
-  rows = r"""
-from tensorflow[\w.]*mnist import +(mnist, )?input_data(, mnist)? -> import input_data
-from tensorflow.(ex|con)[\w.]* import (mnist|learn)(?! as|,) -> import input_data as \2
-[\w.]*learn.datasets[\w.]*load_(mnist|dataset(?=\('M)) -> __import__('input_data').read_data_sets
-tensorflow.(examples|contrib|compat)[\w.]*mnist(.input_data)?(?! import mnist) -> input_data
-(import [^#;\n]*tensorflow) as (\w+)([\w., ]*\w)? -> \1.compat.v1 as \2\3; \2.disable_v2_behavior()
-from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_cell as rnn
-(tf.contrib.)?rnn.static_rnn -> tf.nn.static_rnn   tf.train.SummaryWriter -> tf.summary.FileWriter
-tf.contrib.rnn -> tf.nn.rnn_cell   np.(int|float|bool) -> \1   tostring(?=\(\)) -> tobytes
-tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_loss(w))
-tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
-tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -> tf.reciprocal
-tf.(un)?pack -> tf.\1stack   tf.select -> tf.where   tf.batch_matmul -> tf.matmul   xrange -> range
-tf.(scalar|histogram|image|merge(_all)?)_summar(y|ies) -> tf.summary.\1   mnist.input_data -> mnist
-tf.concat\((-?\d)(,\s*)ARG -> tf.concat(\3\2\1   tf.split\((\d), *ARG, *ARG -> tf.split(\3, \2, \1
-(\w*(max|oid)_cross_entropy_with_logits\(\s*)ARG(,\s*)ARG -> \1logits=\3\4labels=\5
-print\b *(?![\s(=>]|if |for )(ARG(,ARG)*,?)(?=\s*([;#\n]|\Z)) -> print(\1)
-"""
-  call = r'\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)'
-  arg = rf'((?:[^][(),=;#\\\r\n]|\\\r?\n|{call}|\[(?:[^][]|\[[^][]*\])*\])+(?<! ))'
-  table = [row.split(' -> ') for row in re.split('\n|   ', rows.strip().replace('ARG', arg))]
-  sys.stdout.reconfigure(errors='backslashreplace')
-  try:
-    _, old_name, new_name = sys.argv
-    text = pathlib.Path(old_name).read_bytes().decode('utf-8', 'surrogateescape')
-    if '\0' in text:
-      raise ValueError(f'{old_name} is not text')
-    if old_name.endswith('.ipynb'):
-      notebook = json.loads(text)
-      for i, cell in enumerate(notebook['cells'], 1):
-        if cell['cell_type'] == 'code':
-          cell['source'] = _convert(''.join(cell['source']), table, f'cell {i}, ').splitlines(True)
-      text = json.dumps(notebook, indent=1, ensure_ascii=text.isascii()) + '\n'
-    else:
-      text = _convert(text, table, '')
-    with open(new_name, 'xb') as f:
-      f.write(text.encode('utf-8', 'surrogateescape'))
-  except (OSError, ValueError, KeyError) as error:
-    sys.exit(f'Usage: python input_data.py old.py new.py ({error})')
+  sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+  import input_data
+
+  input_data._run(sys.argv[1:])
