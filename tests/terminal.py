@@ -64,13 +64,16 @@ class Terminal:
       pass
 
   def type(self, text):
-    """Types a text. `'\\n'` is Enter, and `'\\3'` is Ctrl-C."""
-    data = text.encode()
+    """Types a text. `'\\n'` is Enter, which sends a carriage return, and `'\\3'` is Ctrl-C."""
+    data = text.replace('\n', '\r').encode()
     while data:  # A terminal takes a few kilobytes at a time.
       data = data[os.write(self.master, data) :]
 
   def paste(self, text):
+    """Pastes a text, and waits until it is shown: until then, 3.14 adds what is typed to it."""
     self.type(f'\x1b[200~{text}\x1b[201~' if self.brackets else text)
+    if self.brackets:
+      self.wait_for(re.escape(text.strip().splitlines()[-1]))
 
   def wait_for(self, pattern, seconds=600):
     """Waits for a pattern after what was waited for before, and returns the match."""

@@ -46,32 +46,37 @@ def small_set(n, **options):
 def test_training_batches_are_the_originals(seed, one_hot):
   train = read(seed=seed, one_hot=one_hot).train
   sizes = [(600, 100), (300, 50), (50, 64), (500, 128), (60, 1000), (2, 55000), (9, 7)]
-  assert batches_digest(train, sizes) == REFERENCE[f'train/{seed}/{one_hot:d}']
+  question = f'batches of train, seed {seed}' + ', one_hot' * one_hot
+  assert batches_digest(train, sizes) == REFERENCE[question]
 
 
 def test_other_batches_are_the_originals():
   _, validation, test = read(seed=1, one_hot=True)
-  assert batches_digest(test, [(130, 96)])[0] == REFERENCE['test/1']
-  assert batches_digest(validation, [(12, 999)], shuffle=False)[0] == REFERENCE['noshuffle/1']
+  assert batches_digest(test, [(130, 96)])[0] == REFERENCE['batches of test, seed 1, one_hot']
+  found = batches_digest(validation, [(12, 999)], shuffle=False)[0]
+  assert found == REFERENCE['batches of validation, one_hot, shuffle=False']
 
 
 def test_images_and_labels_are_the_originals(mnist):
   found = [digest(s.images) for s in mnist] + [digest(np.float64(s.labels)) for s in mnist]
-  assert found == REFERENCE['still/1']
+  assert found == REFERENCE['images of the three sets, then labels, one_hot']
   assert [s.labels.dtype for s in mnist] == [np.float32] * 3
   sets = read(validation_size=12000, dtype=float)  # Means float32, as in TensorFlow.
   found = [[*s.images.shape, digest(s.images), digest(s.labels)] for s in sets]
-  assert found == REFERENCE['vs/12000']
+  assert found == REFERENCE['images and labels, validation_size=12000']
   u8 = read(dtype=np.uint8, reshape=False)
-  assert [[*s.images.shape, s.images.dtype.name, digest(s.images)] for s in u8] == REFERENCE['u8']
+  found = [[*s.images.shape, s.images.dtype.name, digest(s.images)] for s in u8]
+  assert found == REFERENCE['images, dtype=uint8, reshape=False']
   sets = read(reshape=False, validation_size=0)
-  assert [[*s.images.shape, digest(s.images)] for s in sets[::2]] == REFERENCE['gorner']
+  found = [[*s.images.shape, digest(s.images)] for s in sets[::2]]
+  assert found == REFERENCE['images of train and test, reshape=False, validation_size=0']
 
 
 def test_fake_data_is_the_originals(tmp_path):
   mnist = input_data.read_data_sets(str(tmp_path / 'none'), fake_data=True, one_hot=True)
   images, labels = mnist.train.next_batch(3, fake_data=True)
-  assert [images == [[1] * 784] * 3, labels, mnist.train.num_examples] == REFERENCE['fake1']
+  found = [images == [[1] * 784] * 3, labels, mnist.train.num_examples]
+  assert found == REFERENCE['a batch of fake data, one_hot']
   assert small_set(5).next_batch(2, fake_data=True) == ([[1] * 784] * 2, [0, 0])
   assert not (tmp_path / 'none').exists()
 
@@ -80,14 +85,15 @@ def test_numpy_random_seed_makes_batches_repeatable():
   mnist = read(one_hot=True)
   batches = [(mnist.train, 600, 100), (mnist.test, 30, 500), (mnist.train, 50, 64)]
   found = [batches_digest(data_set, [(count, size)])[0] for data_set, count, size in batches]
-  assert found == REFERENCE['old/numpy.random.seed(0)']
+  assert found == REFERENCE['batches of train, test, train after numpy.random.seed(0)']
 
 
 def test_a_script_may_scale_the_images():
   train = read(one_hot=True).train
   train.next_batch(100)
   train._images = train._images * 2 - 1
-  assert batches_digest(train, [(600, 100)])[0] == REFERENCE['old/_images * 2 - 1']
+  found = batches_digest(train, [(600, 100)])[0]
+  assert found == REFERENCE['batches after _images = _images * 2 - 1']
   assert train.images is train._images
 
 
@@ -96,7 +102,7 @@ def test_a_script_may_keep_two_classes_only():
   keep = train._labels.argmax(1) < 2
   train._images, train._labels = train._images[keep], train._labels[keep]
   train._num_examples = int(keep.sum())
-  assert batches_digest(train, [(300, 100)])[0] == REFERENCE['old/two classes']
+  assert batches_digest(train, [(300, 100)])[0] == REFERENCE['batches after two classes are kept']
 
 
 def test_a_script_may_join_the_training_and_validation_sets():
@@ -104,14 +110,16 @@ def test_a_script_may_join_the_training_and_validation_sets():
   train._images = np.concatenate([train._images, validation._images])
   train._labels = np.concatenate([train._labels, validation._labels])
   train._num_examples = 60000
-  assert batches_digest(train, [(700, 100)])[0] == REFERENCE['old/joined']
+  found = batches_digest(train, [(700, 100)])[0]
+  assert found == REFERENCE['batches after train and validation are joined']
 
 
 def test_a_script_may_begin_again():
   train = read(one_hot=True).train
   batches_digest(train, [(100, 70)])
   train._index_in_epoch = train._epochs_completed = 0
-  assert batches_digest(train, [(700, 100)])[0] == REFERENCE['old/reset']
+  found = batches_digest(train, [(700, 100)])[0]
+  assert found == REFERENCE['batches after _index_in_epoch = _epochs_completed = 0']
 
 
 # The original returned batches that were too long or empty, or failed with an IndexError.
