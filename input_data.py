@@ -59,8 +59,7 @@ def maybe_download(filename, work_directory, source_url=None):
     here = os.path.dirname(os.path.abspath(__file__))
     places = folder, os.path.join(here, folder), os.path.join(here, 'MNIST_data')
     folder = next(filter(_idx_files, places), folder)
-  path = os.path.join(folder, filename)
-  files = _idx_files(folder)
+  path, files = os.path.join(folder, filename), _idx_files(folder)
   found = [path] if os.path.isfile(path) else [p for p in files if files[p] == filename]
   if filename in SHA256:
     _refuse_mixture(files, filename, is_mnist)
@@ -73,14 +72,13 @@ def maybe_download(filename, work_directory, source_url=None):
       try:
         with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
           content = response.read()
-        digest = hashlib.sha256(content).hexdigest()
-        if url.startswith(MIRRORS) and digest != SHA256.get(filename):
+        if url.startswith(MIRRORS) and hashlib.sha256(content).hexdigest() != SHA256.get(filename):
           raise ValueError(f'these {len(content)} bytes do not have the published SHA-256')
         if filename in SHA256:
           _parse_idx(content, filename)
       except (OSError, ValueError, http.client.HTTPException) as error:
-        # A server may send anything.
-        failures += f'\n  {url}: ' + str(error).encode('unicode_escape')[:200].decode()
+        reason = str(error).encode('unicode_escape')[:200]  # A server may send anything.
+        failures += f'\n  {url}: {reason.decode()}'
         continue
       # The file appears under its own name only once it is complete.
       with open(os.path.join(partial, filename), 'wb') as f:
@@ -96,32 +94,31 @@ def maybe_download(filename, work_directory, source_url=None):
 
 def _idx_files(folder):
   """Returns {path: the name that MNIST's archives would give it} of the IDX files in a folder."""
-  root = pathlib.Path(folder)
-  paths = sorted([*root.glob('[!.]*'), *root.glob('*ubyte*/[!.]*')])
+  paths = [p for form in ('[!.]*', '*ubyte*/[!.]*') for p in pathlib.Path(folder).glob(form)]
   names = {path: path.name.removesuffix('.gz').replace('.idx', '-idx') for path in paths}
   is_idx = re.compile(r'(?i)(idx|ubyte)[^.]*$')
-  return {str(p): f'{names[p]}.gz' for p in paths if is_idx.search(names[p]) and p.is_file()}
+  return {
+    str(p): f'{names[p]}.gz' for p in sorted(paths) if is_idx.search(names[p]) and p.is_file()
+  }
 
 
 def _refuse_mixture(files, filename, is_mnist):
   """Raises an `OSError` if MNIST's and other data, in {path: name}, would be used together."""
   crcs = {path: zlib.crc32(np.fromfile(path, np.uint8, 4096)) for path in files}
-  others = [path for path in files if f'{crcs[path]:08x}' not in CRC32]
+  others, state = [path for path in files if f'{crcs[path]:08x}' not in CRC32], 'is there'
   if filename not in files.values():
     others = [path for path in files if files[path] not in SHA256 or is_mnist and path in others]
+    state = 'is missing'
   elif not {*SHA256} <= {files[path] for path in files if path not in others}:
-    others = []
+    return
   if others:
-    is_there = 'there' if filename in files.values() else 'missing'
-    problem = f'{filename} is {is_there}, and MNIST is not mixed with other data'
-    advice = f'Rename the file that you mean to {filename}, or use another folder.'
-    raise FileExistsError(f'{problem}: {", ".join(others)}. {advice}')
+    problem = f'{filename} {state}, and MNIST is not mixed with other data: {", ".join(others)}.'
+    raise FileExistsError(f'{problem} Rename what you mean to {filename}, or use another folder.')
 
 
 def _parse_idx(content, name):
   """Returns the array in `content`, the bytes of the IDX file `name`, gzipped or not."""
-  f = io.BytesIO(content)
-  f = gzip.GzipFile(fileobj=f) if content[:2] == b'\x1f\x8b' else f
+  f = gzip.open(io.BytesIO(content)) if content[:2] == b'\x1f\x8b' else io.BytesIO(content)
   try:
     magic = f.read(4)
     dtype = IDX_TYPES[int.from_bytes(magic[:3], 'big')]
@@ -137,16 +134,15 @@ def _parse_idx(content, name):
 
 def _read_idx(f, shape):
   """Returns the uint8 array [n, *shape] in the IDX file `f`, a name or an open file."""
-  if isinstance(f, (str, os.PathLike)):
-    with open(f, 'rb') as opened:
-      return _read_idx(opened, shape)
-  print(printable(f'Extracting {f.name}'))
-  array = _parse_idx(f.read(), f.name)
+  is_name = isinstance(f, (str, os.PathLike))
+  name, content = (f, pathlib.Path(f).read_bytes()) if is_name else (f.name, f.read())
+  print(printable(f'Extracting {name}'))
+  array = _parse_idx(content, name)
   holds = f'{array.dtype.name} {list(array.shape)}'
   if array.shape[1:] == (math.prod(shape),):  # Some programs write [n, 784] and [n, 1].
     array = array.reshape(-1, *shape)
   if array.dtype != np.uint8 or array.ndim != 1 + len(shape):
-    raise ValueError(f'{f.name} holds {holds}, not uint8 [n{", rows, columns" if shape else ""}].')
+    raise ValueError(f'{name} holds {holds}, not uint8 [n{", rows, columns" if shape else ""}].')
   return array
 
 
@@ -178,10 +174,7 @@ def dense_to_one_hot(labels_dense, num_classes=10, name='labels_dense'):
 
 
 class DataSet:
-  """Images and their labels, served in batches. Several threads may share it.
-
-  Old scripts assign its private attributes, so these mean what they meant in TensorFlow 1.
-  """
+  """Images and labels in batches. Its private attributes are TensorFlow 1's, for old scripts."""
 
   def __init__(
     self, images, labels, fake_data=False, one_hot=False, dtype=np.float32, reshape=True, seed=None
@@ -196,8 +189,7 @@ class DataSet:
     images, self._labels = np.asarray(images), np.asarray(labels)
     if reshape:
       images = images.reshape(len(images), math.prod(images.shape[1:]))
-    # Pixels stay bytes, a quarter of the memory, until all are asked for. One attribute holds
-    # them and whether they are bytes, so that no thread sees one without the other.
+    # Bytes, a quarter of the memory, until all are asked for. Threads always see both together.
     self._stored = images, np.dtype(numpy_dtype) == np.float32
     self._num_examples = 10000 if fake_data else len(images)
     self._fake_data, self.one_hot = fake_data, one_hot
@@ -222,10 +214,9 @@ class DataSet:
   epochs_completed = property(lambda self: self._epochs_completed, doc='Passes over all examples.')
 
   def next_batch(self, batch_size, fake_data=False, shuffle=True):
-    """Returns copies of the next `batch_size` images and labels, as two arrays.
+    """Returns copies of the next `batch_size` images and labels; `shuffle` mixes each epoch.
 
-    It goes on with the next epoch after the last example; `shuffle` gives each a random order. As
-    in TensorFlow 1, a negative `batch_size` goes back, and `fake_data` returns made-up lists.
+    As in TensorFlow 1, a negative `batch_size` goes back, and `fake_data` returns made-up lists.
     """
     if fake_data or self._fake_data:
       fake_label = [1] + [0] * 9 if self.one_hot else 0
@@ -256,17 +247,9 @@ class DataSet:
     ) if are_bytes else images, labels
 
 
-def read_data_sets(
-  train_dir='MNIST_data',
-  fake_data=False,
-  one_hot=False,
-  dtype=np.float32,
-  reshape=True,
-  validation_size=5000,
-  seed=None,
-  source_url=DEFAULT_SOURCE_URL,
-  num_classes=10,
-):
+def read_data_sets(train_dir='MNIST_data', fake_data=False, one_hot=False, dtype=np.float32,
+                   reshape=True, validation_size=5000, seed=None, source_url=DEFAULT_SOURCE_URL,
+                   num_classes=10):  # fmt: skip
   """Reads the four files in `train_dir`, or MNIST's, from beside this module or the mirrors.
 
   Returns a named tuple of `DataSet`s: train, validation, test. Images are float32 [n, 784] of 0 to
