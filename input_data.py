@@ -21,8 +21,7 @@ import numpy as np
 
 # --------------------------------- The data set ---------------------------------
 
-# Tried in order for each file.
-MIRRORS = (
+MIRRORS = (  # Tried in order for each file.
   'https://storage.googleapis.com/cvdf-datasets/mnist/',
   'https://ossci-datasets.s3.amazonaws.com/mnist/',
 )
@@ -46,8 +45,8 @@ Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
 def maybe_download(filename, work_directory, source_url=None):
   """Returns the path of `filename`, downloading it into `work_directory` if it is not there.
 
-  The folder and `source_url` are as in `read_data_sets`. A file that is there is not overwritten.
-  It may be unpacked, have a dot as in `train-images.idx3-ubyte`, or be in a folder of its name.
+  An existing file is never overwritten. It may be unpacked, have a dot (`train-images.idx3-ubyte`)
+  or be in a folder of its name. The folder and `source_url` are as in `read_data_sets`.
   """
   urls = [source_url] if isinstance(source_url, str) else source_url or []
   urls = [url.rstrip('/') + '/' for url in urls if url]
@@ -81,9 +80,8 @@ def maybe_download(filename, work_directory, source_url=None):
         failures += f'\n  {url}: {reason.decode()}'
         continue
       # The file appears under its own name only once it is complete.
-      with open(os.path.join(partial, filename), 'wb') as f:
-        f.write(content)
-      os.replace(f.name, path)
+      pathlib.Path(partial, filename).write_bytes(content)
+      os.replace(os.path.join(partial, filename), path)
     print('Successfully downloaded', filename, len(content), 'bytes.')
     return path
   raise OSError(
@@ -180,9 +178,8 @@ class DataSet:
     self, images, labels, fake_data=False, one_hot=False, dtype=np.float32, reshape=True, seed=None
   ):
     """Takes images [n, rows, columns, 1] of 0 to 255, and labels; options as `read_data_sets`."""
-    # As in TensorFlow, float means float32.
-    numpy_dtype = np.float32 if dtype is float else getattr(dtype, 'as_numpy_dtype', dtype)
-    if np.dtype(numpy_dtype) not in (np.uint8, np.float32):
+    kind = np.float32 if dtype is float else getattr(dtype, 'as_numpy_dtype', dtype)  # As 1.x.
+    if np.dtype(kind) not in (np.uint8, np.float32):
       raise TypeError(f'Invalid image dtype {dtype!r}, expected uint8 or float32')
     if len(images) != len(labels):
       raise ValueError(f'There are {len(images)} images and {len(labels)} labels.')
@@ -190,7 +187,7 @@ class DataSet:
     if reshape:
       images = images.reshape(len(images), math.prod(images.shape[1:]))
     # Bytes, a quarter of the memory, until all are asked for. Threads always see both together.
-    self._stored = images, np.dtype(numpy_dtype) == np.float32
+    self._stored = images, np.dtype(kind) == np.float32
     self._num_examples = 10000 if fake_data else len(images)
     self._fake_data, self.one_hot = fake_data, one_hot
     self._random = None if seed is None else np.random.RandomState(seed)
@@ -242,9 +239,9 @@ class DataSet:
     self._order, self._index_in_epoch = order, end
     # np.take gathers whole rows, in about half the time of indexing.
     images, labels = np.take(images, rows, 0), np.take(self._labels, rows, 0)
-    return np.multiply(
-      images, np.float32(1 / 255), dtype=np.float32
-    ) if are_bytes else images, labels
+    if are_bytes:
+      images = np.multiply(images, np.float32(1 / 255), dtype=np.float32)
+    return images, labels
 
 
 def read_data_sets(train_dir='MNIST_data', fake_data=False, one_hot=False, dtype=np.float32,
@@ -255,18 +252,17 @@ def read_data_sets(train_dir='MNIST_data', fake_data=False, one_hot=False, dtype
   Returns a named tuple of `DataSet`s: train, validation, test. Images are float32 [n, 784] of 0 to
   1; without `reshape` [n, 28, 28, 1], as `dtype` uint8 of 0 to 255. Labels are uint8 [n], with
   `one_hot` float32 [n, num_classes]. The first `validation_size` examples are for validation; None
-  is 5,000, or a tenth of fewer than 10,000. With a `seed`, batches are those of a `RandomState`,
-  without one those of `numpy.random`. `source_url` is the address of a folder of other data (http,
-  https, file) or a list, tried in order. `fake_data` reads nothing. Raises `OSError` for files
-  that cannot be had or do not belong together, `ValueError` for what is not of this form.
+  is 5,000, or a tenth of fewer than 10,000. `seed` is for `numpy.random.RandomState`, without one
+  `numpy.random` shuffles. `source_url` is the address of a folder of other data, or a list, tried
+  in order. `fake_data` reads nothing. Raises `OSError` for files that cannot be had or do not
+  belong together, `ValueError` for what is not of this form.
   """
   if fake_data:
     return Datasets(*[DataSet([], [], True, one_hot, dtype, seed=seed) for _ in range(3)])
-  source = train_dir, source_url
-  train_images = extract_images(maybe_download(TRAIN_IMAGES, *source))
-  train_labels = extract_labels(maybe_download(TRAIN_LABELS, *source), one_hot, num_classes)
-  test_images = extract_images(maybe_download(TEST_IMAGES, *source))
-  test_labels = extract_labels(maybe_download(TEST_LABELS, *source), one_hot, num_classes)
+  paths = [maybe_download(name, train_dir, source_url) for name in SHA256]
+  classes = one_hot, num_classes
+  train_images, train_labels = extract_images(paths[0]), extract_labels(paths[1], *classes)
+  test_images, test_labels = extract_images(paths[2]), extract_labels(paths[3], *classes)
   n = len(train_images)
   if validation_size is None:
     validation_size = 5000 if n >= 10000 else math.ceil(n / 10)
