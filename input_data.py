@@ -35,7 +35,6 @@ SHA256 = {
   't10k-images-idx3-ubyte.gz': '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6',
   't10k-labels-idx1-ubyte.gz': 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6',
 }
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = SHA256
 # The CRC-32 of the first 4096 bytes of each, gzipped and unpacked.
 CRC32 = 'b1c29e56 a8e40fdc 681c473a 4f349a0f 9f4e7e4f bb57d16e 105d654d 68de2ec5'
 IDX_TYPES = {8: 'u1', 9: 'i1', 11: '>i2', 12: '>i4', 13: '>f4', 14: '>f8'}
@@ -60,8 +59,7 @@ def maybe_download(filename, work_directory, source_url=None):
     folder = next(filter(_idx_files, places), folder)
   path, files = os.path.join(folder, filename), _idx_files(folder)
   found = [path] if os.path.isfile(path) else [p for p in files if files[p] == filename]
-  if filename in SHA256:
-    _refuse_mixture(files, filename, is_mnist)
+  _refuse_mixture(files, filename, is_mnist)
   if found:
     return found[0]
   os.makedirs(folder, exist_ok=True)
@@ -76,8 +74,7 @@ def maybe_download(filename, work_directory, source_url=None):
         if filename in SHA256:
           _parse_idx(content, filename)
       except (OSError, ValueError, http.client.HTTPException) as error:
-        reason = str(error).encode('unicode_escape')[:200]  # A server may send anything.
-        failures += f'\n  {url}: {reason.decode()}'
+        failures += f'\n  {url}: {str(error).encode("unicode_escape")[:200].decode()}'
         continue
       # The file appears under its own name only once it is complete.
       pathlib.Path(partial, filename).write_bytes(content)
@@ -93,11 +90,9 @@ def maybe_download(filename, work_directory, source_url=None):
 def _idx_files(folder):
   """Returns {path: the name that MNIST's archives would give it} of the IDX files in a folder."""
   paths = [p for form in ('[!.]*', '*ubyte*/[!.]*') for p in pathlib.Path(folder).glob(form)]
-  names = {path: path.name.removesuffix('.gz').replace('.idx', '-idx') for path in paths}
-  is_idx = re.compile(r'(?i)(idx|ubyte)[^.]*$')
-  return {
-    str(p): f'{names[p]}.gz' for p in sorted(paths) if is_idx.search(names[p]) and p.is_file()
-  }
+  names = {p: p.name.removesuffix('.gz').replace('.idx', '-idx') for p in sorted(paths)}
+  names = {p: name for p, name in names.items() if re.search(r'(?i)(idx|ubyte)[^.]*$', name)}
+  return {str(p): f'{name}.gz' for p, name in names.items() if p.is_file()}
 
 
 def _refuse_mixture(files, filename, is_mnist):
@@ -109,7 +104,7 @@ def _refuse_mixture(files, filename, is_mnist):
     state = 'is missing'
   elif not {*SHA256} <= {files[path] for path in files if path not in others}:
     return
-  if others:
+  if others and filename in SHA256:
     problem = f'{filename} {state}, and MNIST is not mixed with other data: {", ".join(others)}.'
     raise FileExistsError(f'{problem} Rename what you mean to {filename}, or use another folder.')
 
@@ -131,17 +126,16 @@ def _parse_idx(content, name):
 
 
 def _read_idx(f, shape):
-  """Returns the uint8 array [n, *shape] in the IDX file `f`, a name or an open file."""
+  """Returns the uint8 array in the IDX file `f`: [n, *shape], or stored as [n, 784] or [n, 1]."""
   is_name = isinstance(f, (str, os.PathLike))
   name, content = (f, pathlib.Path(f).read_bytes()) if is_name else (f.name, f.read())
   print(printable(f'Extracting {name}'))
   array = _parse_idx(content, name)
-  holds = f'{array.dtype.name} {list(array.shape)}'
-  if array.shape[1:] == (math.prod(shape),):  # Some programs write [n, 784] and [n, 1].
-    array = array.reshape(-1, *shape)
-  if array.dtype != np.uint8 or array.ndim != 1 + len(shape):
-    raise ValueError(f'{name} holds {holds}, not uint8 [n{", rows, columns" if shape else ""}].')
-  return array
+  examples = array.reshape(-1, *shape) if array.shape[1:] == (math.prod(shape),) else array
+  if array.dtype != np.uint8 or examples.ndim != 1 + len(shape):
+    holds, wanted = list(array.shape), '[n, rows, columns]' if shape else '[n]'
+    raise ValueError(f'{name} holds {array.dtype.name} {holds}, not uint8 {wanted}.')
+  return examples
 
 
 def printable(text):
@@ -225,19 +219,17 @@ class DataSet:
     start = self._index_in_epoch
     if batch_size > 0 and not 0 <= start <= n:
       start = n
-    random = self._random or np.random
     if shuffle and self._epochs_completed == 0 and start == 0:
-      order = order[random.permutation(n)]
+      order = order[(self._random or np.random).permutation(n)]
     end = start + batch_size
     rows = order[start:end]
     while end > n:
       self._epochs_completed += 1
       if shuffle:
-        order = order[random.permutation(n)]
+        order = order[(self._random or np.random).permutation(n)]
       end = end - n if n else 0
       rows = np.concatenate([rows, order[:end]])
     self._order, self._index_in_epoch = order, end
-    # np.take gathers whole rows, in about half the time of indexing.
     images, labels = np.take(images, rows, 0), np.take(self._labels, rows, 0)
     if are_bytes:
       images = np.multiply(images, np.float32(1 / 255), dtype=np.float32)

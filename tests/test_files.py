@@ -143,7 +143,7 @@ def test_an_intact_file_of_another_kind_is_refused_by_what_it_holds(tmp_path, co
     (lambda a, d: d[:-1], 'damaged: it does not end after'),
   ],
 )
-@pytest.mark.parametrize('name', [input_data.TRAIN_IMAGES, input_data.TEST_LABELS])
+@pytest.mark.parametrize('name', [NAMES[0], NAMES[3]])
 def test_a_damaged_file_is_named_and_left_alone(digits, tmp_path, name, spoil, reason):
   path = shutil.copytree(digits, tmp_path / 'data') / name
   archive = path.read_bytes()
