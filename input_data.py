@@ -127,8 +127,7 @@ def _parse_idx(content, name):
 
 def _read_idx(f, shape):
   """Returns the uint8 array in the IDX file `f`: [n, *shape], or stored as [n, 784] or [n, 1]."""
-  is_name = isinstance(f, (str, os.PathLike))
-  name, content = (f, pathlib.Path(f).read_bytes()) if is_name else (f.name, f.read())
+  name, content = (f.name, f.read()) if hasattr(f, 'read') else (f, pathlib.Path(f).read_bytes())
   print(printable(f'Extracting {name}'))
   array = _parse_idx(content, name)
   examples = array.reshape(-1, *shape) if array.shape[1:] == (math.prod(shape),) else array

@@ -98,6 +98,9 @@ def test_a_missing_file_is_downloaded_beside_those_of_mnist_only(digits, tmp_pat
   monkeypatch.setattr(input_data, 'MIRRORS', ((ROOT / 'MNIST_data').as_uri() + '/',))
   place('MNIST_data', tmp_path / 'mnist', FORMS['a dot'], STEMS[1:])
   assert input_data.read_data_sets(tmp_path / 'mnist').train.num_examples == 55000
+  place('MNIST_data', tmp_path / 'named', lambda stem: stem.replace('t10k', 'test') + '.gz')
+  with pytest.raises(OSError, match='t10k-images-.* is missing.*/test-images-.*/test-labels-'):
+    input_data.read_data_sets(tmp_path / 'named')
   place(digits, tmp_path / 'other', names=STEMS[1:])
   with pytest.raises(OSError, match='train-images-idx3-ubyte.gz is missing') as info:
     input_data.read_data_sets(tmp_path / 'other')
