@@ -80,7 +80,9 @@ def bias_variable(shape):
 
 def main(flags):
   """Trains the net and prints its accuracy on the test digits; returns 130 after Ctrl-C."""
-  mnist = input_data.read_data_sets(flags.data_dir, one_hot=True, seed=flags.seed)
+  mnist = input_data.read_data_sets(
+    flags.data_dir, one_hot=True, validation_size=None, seed=flags.seed
+  )
   mnist.train.max_shift = 1 if flags.fast else 0
   tf.set_random_seed(flags.seed)
   x = tf.placeholder(tf.float32, [None, 784], name='x')
@@ -105,7 +107,7 @@ def main(flags):
   config = tf.ConfigProto()
   config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = int(flags.bfloat16)
   folder = flags.log_dir or tempfile.mkdtemp()
-  print('Saving graph to: %s' % folder, flush=True)
+  print(input_data.printable('Saving graph to: %s' % folder), flush=True)
   saver = tf.train.Saver(max_to_keep=2, save_relative_paths=True)
   with tf.Session(config=config) as sess:
     train_writer = tf.summary.FileWriter(folder + '/training', sess.graph, flush_secs=0)
@@ -135,7 +137,8 @@ def main(flags):
       evaluate(metrics, mnist.validation, x, y_, keep_prob)  # A lost net is not saved.
       saver.save(sess, folder + '/model.ckpt', global_step)
       command = shlex.join(flags.command + ([] if flags.log_dir else ['--log_dir', folder]))
-      print('Stopped after %d steps. To go on: %s' % (global_step.eval(), command))
+      stopped = 'Stopped after %d steps. To go on: %s' % (global_step.eval(), command)
+      print(input_data.printable(stopped))
       return 130
     train_writer.close()
     validation_writer.close()
@@ -197,7 +200,8 @@ def predict(flags):
         status = 1
       else:
         unsure = ', not sure' if np.max(probabilities) < 0.9 else ''
-        print(f'{file}: {np.argmax(probabilities)} ({np.max(probabilities):.1%}{unsure})')
+        answer = f'{np.argmax(probabilities)} ({np.max(probabilities):.1%}{unsure})'
+        print(input_data.printable(f'{file}: {answer}'))
   return status
 
 

@@ -17,7 +17,9 @@ tf.disable_v2_behavior()
 
 def main(flags):
   """Trains the model, and prints its accuracy on the test digits."""
-  mnist = input_data.read_data_sets(flags.data_dir, one_hot=True, seed=flags.seed)
+  mnist = input_data.read_data_sets(
+    flags.data_dir, one_hot=True, validation_size=None, seed=flags.seed
+  )
   # The model: the evidence for each digit is a weighted sum of the pixels, plus a bias.
   x = tf.placeholder(tf.float32, [None, 784])
   W = tf.Variable(tf.zeros([784, 10]))
