@@ -67,12 +67,16 @@ def photographed(folder, mnist, count, sides):
   return dict(zip(conditions, shares, strict=True))
 
 
-def test_photographed_digits_are_recognised_as_the_originals_are(trained_net, mnist):
-  shares = photographed(trained_net.folder, mnist, 7, [28, 64, 160, 320])
-  del shares['turned by 45 degrees']  # A 9 then looks like a 4.
-  right = [share for share, _, _ in shares.values()]
-  # This net is quickly trained, and 7 are few: the full test below is stricter.
-  assert np.mean(right) >= 0.97 and min(right) >= 6 / 7
+FEW = ['even light', 'light off by up to 50 %', 'sharp shadow', 'sheet on a table', 'lined paper']
+
+
+def test_photographs_in_bad_light_become_images_near_to_those_of_mnist(mnist):
+  digit = mnist.test.images[0].reshape(28, 28)
+  for condition in FEW:
+    pixels = photograph(digit, condition, np.random.RandomState(0), 160)
+    found = input_data.extract_digit(pixels)
+    # Strokes may be thicker or move by part of a pixel. Another digit differs by more than 1.
+    assert np.sum(np.abs(found - digit.ravel())) < 0.7 * np.sum(digit), condition
 
 
 @pytest.mark.full
