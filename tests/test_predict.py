@@ -52,7 +52,7 @@ def photographed(folder, mnist, count, sides):
     for i, n in enumerate(chosen[-1]):
       kind = condition if condition in photographs.CONDITIONS else 'even light'
       digit = mnist.test.images[n].reshape(28, 28)
-      pixels = photograph(digit, kind, random, sides[i % len(sides)], *random.randint(2, size=2))
+      pixels = photograph(digit, kind, random, sides[i % len(sides)])
       if condition != kind:
         with tf.Graph().as_default(), tf.Session() as sess:
           pixels = sess.run(tf.image.decode_image(encode(pixels, 'jpg')))
@@ -68,12 +68,9 @@ def photographed(folder, mnist, count, sides):
   return dict(zip(conditions, shares, strict=True))
 
 
-FEW = ['even light', 'light off by up to 50 %', 'sharp shadow', 'sheet on a table', 'lined paper']
-
-
 def test_photographs_in_bad_light_become_images_near_to_those_of_mnist(mnist):
   digit = mnist.test.images[0].reshape(28, 28)
-  for condition in FEW:
+  for condition in photographs.CONDITIONS:
     pixels = photograph(digit, condition, np.random.RandomState(0), 160)
     found = input_data.extract_digit(pixels)
     # Strokes may be thicker or move by part of a pixel. Another digit differs by more than 1.
