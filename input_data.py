@@ -378,13 +378,8 @@ def _remove_paper(picture):
   """Returns how much darker each pixel is than the paper, the picture's morphological closing."""
   if np.mean(picture) < (np.min(picture) + np.max(picture)) / 2:  # There is less ink than paper.
     picture = 1 - picture
-  border = picture.copy()
-  for line in (border[0], border[-1], border[:, 0], border[:, -1]):
-    # Tables and shadows reach a corner. What is dark between two lighter places is ink.
-    from_end = np.maximum.accumulate(line[::-1])[::-1]
-    line[:] = np.minimum(np.maximum.accumulate(line), from_end)
   n = max(picture.shape) // 5 + 1  # What is dark and narrower than 2/5 of the picture is filled.
-  paper = _filter(np.maximum, np.pad(border, n, mode='edge'), n)
+  paper = _filter(np.maximum, np.pad(picture, n, mode='edge'), n)
   return 1 - picture / np.maximum(_filter(np.minimum, paper, n)[n:-n, n:-n], 1 / 255)
 
 
