@@ -29,7 +29,7 @@ from functools import partial
 
 import numpy as np
 
-# --------------------------------- The data set ---------------------------------
+# ---- The data set -----------------------------------------------------------------------------
 
 MIRRORS = (  # Tried in order for each file.
   'https://storage.googleapis.com/cvdf-datasets/mnist/',
@@ -282,9 +282,9 @@ def read_data_sets(train_dir='MNIST_data', fake_data=False, one_hot=False, dtype
   return Datasets(train, validation, DataSet(test_images, test_labels, **options))
 
 
-# ----------------------------- A digit in a picture -----------------------------
+# ---- A digit in a picture ---------------------------------------------------------------------
 
-# Everything below this line may be deleted by whoever copies the module beside an old script.
+# Everything from here on may be deleted by whoever copies the module beside an old script.
 
 
 def time_left(steps):
@@ -308,107 +308,92 @@ def time_left(steps):
 def extract_digit(pixels):
   """Turns a picture of a digit, dark on light or light on dark, into an image like MNIST's.
 
-  `pixels` is uint8 [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha.
-  Returns float32 [784]: 28x28 pixels from 0 for paper to 1 for ink. The digit fits into 20x20 of
-  them, its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist/ describes. A
-  `ValueError` says that the picture is blank, holds several digits, or is not such an array.
+  `pixels` is [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha; white is
+  1, 255 or, of integers, 65535. Returns float32 [784]: 28x28 pixels from 0 for paper to 1 for ink.
+  The digit fits into 20x20, its centre of mass in the middle: http://yann.lecun.com/exdb/mnist/.
+  A `ValueError` says what is wrong: no such array, a blank picture, or several digits.
   """
   pixels = np.asarray(pixels)
   is_picture = pixels.ndim == 2 or pixels.ndim == 3 and pixels.shape[2] <= 4
-  if not is_picture or pixels.size == 0 or pixels.dtype != np.uint8:
-    raise ValueError(f'pass uint8 [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
-  step = math.ceil(max(pixels.shape) / 160)  # 160x160 pixels still show the digit.
-  grey = _to_grey(pixels, step)
-  found = []
-  for picture, white in ((grey, 1), (255 - grey, 255)):  # Dark ink, then light ink.
-    ink = _remove_light(picture, white)
-    soft = _slide(np.mean, ink, 1)  # Less noise, and the pixels of a thin line are connected.
-    if not _is_blank(ink, soft):
-      digit = _choose_parts(ink, soft)
-      found.append((_skewness(picture, digit), ink, digit))
-  if not found:
-    raise ValueError('blank')
-  _, ink, digit = min(found, key=lambda item: item[0])  # There is less ink than paper around it.
-  if _are_side_by_side(digit):
-    raise ValueError('several digits side by side')
-  size = max(map(np.ptp, np.nonzero(digit))) + 1
-  if step > 1 and size < 40:  # Small in a large picture: again with the part around it.
-    top, left = (max(min(at) - size // 2, 0) * step for at in np.nonzero(digit))
-    return extract_digit(pixels[top : top + 2 * size * step, left : left + 2 * size * step])
-  return _scale_and_centre(ink * _slide(np.max, digit, round(len(ink) / 128) + 1))  # Soft edges.
+  if not is_picture or pixels.size == 0 or pixels.dtype.kind not in 'buif':
+    raise ValueError(f'pass numbers [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
+  least, most = float(np.min(pixels)), float(np.max(pixels))
+  if not 0 <= least <= most <= (255 if pixels.dtype.kind == 'f' else 65535):
+    raise ValueError(f'pass pixels from 0 to 1 or from 0 to 255, not from {least:g} to {most:g}')
+  white = 255 if pixels.dtype == np.uint8 else min(n for n in (1, 255, 65535) if most <= n)
+  while True:
+    step = -(-max(pixels.shape) // 160)  # 160x160 pixels still show the digit.
+    ink = _remove_paper(_to_grey(pixels, step, white))
+    digit = _choose_parts(ink)
+    rows, columns = np.nonzero(digit)
+    size = max(np.ptp(rows), np.ptp(columns)) + 1
+    if step == 1 or size >= 40:  # Twice the size of MNIST's digits.
+      break
+    top, left = (max(np.min(at) - size // 2, 0) * step for at in (rows, columns))
+    pixels = pixels[top : top + 2 * size * step, left : left + 2 * size * step]
+  for at in (columns, rows):  # Digits side by side, then one above the other.
+    inked = np.unique(at)
+    gaps = np.diff(inked, append=inked[-1])
+    sides = rows[at <= inked[np.argmax(gaps)]], rows[at > inked[np.argmax(gaps)]]
+    # Strokes of one digit are near to each other, or one of them is short.
+    is_near = np.max(gaps) <= size / 32 + 1 or min(map(np.ptp, sides)) <= 0.4 * np.ptp(rows)
+    if not is_near or np.max(gaps) > size / 8:
+      raise ValueError(f'several digits {"side by side" if at is columns else "above each other"}')
+  return _scale_and_centre(ink * _filter(np.maximum, digit, 2), 20 / size)  # With soft edges.
 
 
-def _to_grey(pixels, step):
+def _to_grey(pixels, step, white):
   """Averages step x step pixels and their colours, weighted as in ITU-R BT.601."""
   small = pixels.reshape(*pixels.shape[:2], -1)
   for _ in range(2):  # The rows, then the columns; in strips, as floats take more memory.
     strips = (np.ascontiguousarray(small[i : i + step]) for i in range(0, len(small), step))
     small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
-  channels = small.shape[2]
+  small, channels = small / white, small.shape[2]
   grey = small[..., :3] @ np.float32([0.299, 0.587, 0.114]) if channels > 2 else small[..., 0]
-  alpha = small[..., -1] / 255 if channels in (2, 4) else np.ones_like(grey)
+  alpha = small[..., -1] if channels in (2, 4) else np.ones_like(grey)
   # Transparent pixels become white, or black if the others are light.
-  return alpha * grey + (1 - alpha) * 255 * (np.sum(alpha * grey) < 128 * np.sum(alpha))
+  return alpha * grey + (1 - alpha) * (np.sum(alpha * grey) < 0.5 * np.sum(alpha))
 
 
-def _extend(picture, margin):
-  """Continues a picture beyond its border with the table or shadow there, but without the ink."""
-  picture = picture.copy()
-  for line in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
-    # Tables and shadows reach a corner. What is dark between two lighter places is ink.
-    from_end = np.maximum.accumulate(line[::-1])[::-1]
-    line[:] = np.minimum(np.maximum.accumulate(line), from_end)
-  return np.pad(picture, margin, mode='edge')
-
-
-def _remove_light(picture, white):
+def _remove_paper(picture):
   """Returns how much darker each pixel is than the paper, the picture's morphological closing."""
+  if np.mean(picture) < (np.min(picture) + np.max(picture)) / 2:  # There is less ink than paper.
+    picture = 1 - picture
   n = max(picture.shape) // 5 + 1  # What is dark and narrower than 2/5 of the picture is filled.
-  paper = _slide(np.min, _slide(np.max, _extend(picture, n), n), n)[n:-n, n:-n]
-  return (paper - picture) / np.maximum(paper, white)
+  paper = _filter(np.maximum, np.pad(picture, n, mode='edge'), n)
+  return 1 - picture / np.maximum(_filter(np.minimum, paper, n)[n:-n, n:-n], 1 / 255)
 
 
-def _is_blank(ink, soft):
-  """Tells whether nothing stands out from both the noise and the light around it."""
-  noise = np.quantile(np.abs(ink - soft), 0.25) / 0.3  # Mostly of the paper.
-  around = _slide(np.mean, ink, max(ink.shape) // 4)
-  return np.max(soft - around) < np.clip(4 * noise, 0.12, 0.4)
-
-
-def _choose_parts(ink, soft):
-  """Returns which pixels belong to the digit: its connected parts, without specks."""
-  mask = (ink > 0.4 * np.max(ink)) | (soft > 0.4 * np.max(soft))  # Ruled lines are fainter.
+def _choose_parts(ink):
+  """Returns which pixels belong to the digit: its connected parts, without specks and lines."""
+  soft = _filter(np.add, ink, 1) / 16  # Less noise; the sum of the binomial weights 1, 2, 1 is 16.
+  noise = np.quantile(np.abs(ink - soft), 0.25) / 0.3  # Its standard deviation, mostly of paper.
+  if np.max(soft) - np.median(soft) < np.clip(4 * noise, 0.12, 0.4):
+    raise ValueError('blank')
+  mask = soft > 0.3 * np.max(soft)  # Ruled lines are fainter.
   labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
   while not np.array_equal(labels, before):  # The largest number spreads, in leaps for speed.
-    before, labels = labels, mask * _slide(np.max, labels, 1)
+    before, labels = labels, mask * _filter(np.maximum, labels, 1)
     labels = mask * labels.ravel()[labels - 1]
   mass = np.bincount(labels.ravel(), (mask * ink).ravel())
-  return (mass > np.max(mass) / 8)[labels]
+  parts = [labels == part for part in np.flatnonzero(mass > np.max(mass) / 16)]  # No specks.
+  return np.any([part for part in parts if not _is_line(part)] or parts, axis=0)
 
 
-def _skewness(picture, digit):
-  """Returns the skewness of the pixels around the digit: below 0 if the darker ones are rarer."""
-  margin = int(0.4 * max(map(np.ptp, np.nonzero(digit))))
-  around = _extend(picture, margin)[_slide(np.max, np.pad(digit, margin), margin)]
-  return np.mean((around - np.mean(around)) ** 3) / max(np.std(around) ** 3, 1e-9)
+def _is_line(part):
+  """Returns whether a part lies along the picture's border, or crosses it as a narrow line."""
+  places = [(at + 0.5) / n - 0.5 for at, n in zip(np.nonzero(part), part.shape, strict=True)]
+  narrow, long = sorted(map(np.ptp, places))
+  is_outside = np.max(np.abs(places), axis=0) > 1 / 3
+  return np.mean(is_outside) > 0.8 or narrow < 0.05 and long > 0.9
 
 
-def _are_side_by_side(digit):
-  """Tells whether there are parts of half the height on both sides of a gap."""
-  rows, columns = np.nonzero(digit)
-  inked = np.unique(columns)
-  gaps = np.diff(inked, append=inked[-1])
-  is_left = columns <= inked[np.argmax(gaps)]
-  return max(gaps) > 1 and min(np.ptp(rows[is_left]), np.ptp(rows[~is_left])) > np.ptp(rows) / 2
-
-
-def _scale_and_centre(ink):
+def _scale_and_centre(ink, scale):
   """Fits the ink into 20x20 pixels and moves its centre of mass to the middle of 28x28."""
-  ink = ink / np.max(ink)
-  rows, columns = np.nonzero(ink > 0.2)
-  scale = 20 / (max(np.ptp(rows), np.ptp(columns)) + 1)
-  if scale < 1:  # NIST's digits were black and white before they were made smaller.
-    ink = np.clip(1.5 * ink - 0.4, 0, 1)
+  mask = np.pad(ink > 0.5 * np.max(ink), 1)
+  width = 2 * np.sum(mask) / np.sum(mask & ~_filter(np.minimum, mask, 1))  # Area and outline.
+  n = max(round((1.2 / scale - width) / 2), 0)  # Strokes get at least 1.2 of the 20 pixels.
+  ink = _filter(np.maximum, np.pad(ink, n), n)
   for _ in range(2):  # The rows, then the columns.
     at = np.arange(len(ink)) + 0.5
     centre = np.floor(scale * np.average(at, weights=np.sum(ink, 1))) + 0.5
@@ -417,15 +402,18 @@ def _scale_and_centre(ink):
   return np.float32(ink / np.max(ink)).ravel()
 
 
-def _slide(function, image, n):
-  """Applies `function`, such as np.max, to each pixel and those up to `n` rows or columns away."""
+def _filter(function, image, n):
+  """Applies np.maximum, np.minimum or np.add to windows of 2 n + 1 rows and columns."""
   for _ in range(2):
-    padded = np.pad(image, ((n, n), (0, 0)), mode='edge')
-    image = function(np.lib.stride_tricks.sliding_window_view(padded, 2 * n + 1, 0), -1).T
+    image, width = np.pad(image, ((n, n), (0, 0)), mode='edge'), 1
+    while width < 2 * n + 1:  # Two windows make one of up to twice their width.
+      step = min(width, 2 * n + 1 - width)
+      image, width = function(image[:-step], image[step:]), width + step
+    image = image.T
   return image
 
 
-def upright(pixels, content):
+def apply_exif(pixels, content):
   """Turns the pixels of a JPEG file, whose bytes are `content`, as EXIF (CIPA DC-008) says."""
   # The orientation: tag 274, type 3 (short), one value, and the value, in either byte order.
   big, little = rb'\x01\x12 \x00\x03 \x00\x00\x00\x01 \x00', rb'\x12\x01 \x03\x00 \x01\x00\x00\x00'
@@ -435,21 +423,6 @@ def upright(pixels, content):
   pixels = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
   pixels = pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
   return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
-
-
-def turned(image):
-  """Returns [5, 784]: an image [784], not slanted, turned by -24, -12, 0, 12 and 24 degrees.
-
-  The mean of a net's answers to them is right more often, and less sure where it is wrong. The
-  slant is taken out by second moments, as in LeCun et al., 1998; the digits become 5 % smaller.
-  """
-  rows, columns = np.indices((28, 28)).reshape(2, 784) - 13.5
-  slant = image @ (rows * columns) / (image @ rows**2)
-  turns = np.exp(1j * np.radians([[-24], [-12], [0], [12], [24]])) / 0.95  # Complex rotation.
-  at = (rows + 1j * columns) * turns
-  away = np.stack([at.real, at.imag + slant * at.real])[..., np.newaxis] + 13.5 - np.arange(28)
-  near_rows, near_columns = np.maximum(1 - np.abs(away), 0)  # Bilinear interpolation.
-  return np.sum(near_rows @ image.reshape(28, 28) * near_columns, axis=2)
 
 
 # ---- Old texts: what lets a program of 2015 to 2019 run unchanged ------------------------------

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -174,35 +175,70 @@ def fast_schedule(flags):
 
 
 def predict(flags):
-  """Prints the digit in each picture file; returns 1 if a file could not be read, otherwise 0."""
+  """Prints the digit in each picture file; returns 1 if a file could not be read, otherwise 0.
+
+  Below 93 % an answer is marked as not sure. That was chosen on 249 pictures by other people, each
+  asked of eight nets: 9 % of the right answers are below it, and 0.55 % are above it and wrong.
+  """
   x = tf.placeholder(tf.float32, [None, 784])
   y_conv, keep_prob = deepnn(x)
   y = tf.nn.softmax(y_conv)
   contents = tf.placeholder(tf.string, [])
   picture = tf.image.decode_image(contents, expand_animations=False)
-  checkpoint = tf.train.latest_checkpoint(flags.log_dir)
-  if checkpoint is None:
-    command = 'python mnist_deep.py --fast --log_dir %s' % shlex.quote(flags.log_dir)
-    raise FileNotFoundError(f'{flags.log_dir} holds no trained net. To train one: {command}')
+  checkpoint = find_checkpoint(flags.log_dir)
   status = 0
   with tf.Session() as sess:
-    tf.train.Saver().restore(sess, checkpoint)
+    try:
+      tf.train.Saver().restore(sess, checkpoint)
+    except (ValueError, tf.errors.OpError):
+      raise ValueError(f'{checkpoint} is damaged or holds a net other than deepnn.') from None
     for file in flags.predict:
       try:
         with open(file, 'rb') as f:
           content = f.read()
-        pixels = input_data.upright(picture.eval({contents: content}), content)
-        images = input_data.turned(input_data.extract_digit(pixels))
-        probabilities = np.mean(y.eval({x: images, keep_prob: 1.0}), axis=0)
+        pixels = apply_palette(picture.eval({contents: content}), content)
+        image = input_data.extract_digit(input_data.apply_exif(pixels, content))
+        probabilities = y.eval({x: [image], keep_prob: 1.0})[0]
       except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).partition('\n\t [[')[0].splitlines()[-1]  # Without TensorFlow's trace.
         print(f'{file}: {reason}', file=sys.stderr)
         status = 1
       else:
-        unsure = ', not sure' if np.max(probabilities) < 0.9 else ''
+        unsure = ', not sure' if np.max(probabilities) < 0.93 else ''
         answer = f'{np.argmax(probabilities)} ({np.max(probabilities):.1%}{unsure})'
         print(input_data.printable(f'{file}: {answer}'))
   return status
+
+
+def find_checkpoint(log_dir):
+  """Returns the newest checkpoint in a folder; `log_dir` may also be a checkpoint's own name."""
+  checkpoint = tf.train.latest_checkpoint(log_dir)
+  if checkpoint is None and os.path.isfile(log_dir + '.index'):
+    checkpoint = log_dir
+  if checkpoint is None and os.path.isdir(log_dir):  # The file `checkpoint` was not copied.
+    found = [re.fullmatch(r'(model\.ckpt-(\d+))\.index', name) for name in os.listdir(log_dir)]
+    newest = max(filter(None, found), key=lambda match: int(match[2]), default=None)
+    checkpoint = newest and os.path.join(log_dir, newest[1])
+  if checkpoint is None:
+    command = f'--fast --log_dir {log_dir}'
+    raise FileNotFoundError(f'{log_dir} holds no trained net. Train one with {command}')
+  return checkpoint
+
+
+def apply_palette(pixels, content):
+  """Returns the colours of a BMP file, whose bytes are `content`, if it has a palette.
+
+  TensorFlow decodes its pixels as grey, which are indices into the palette: four bytes for each
+  colour (blue, green, red, 0), from the end of the headers to the first pixel.
+  """
+  if content[:2] != b'BM' or content[28:30] != b'\x08\0':
+    return pixels
+  start, end = (
+    14 + int.from_bytes(content[14:18], 'little'),
+    int.from_bytes(content[10:14], 'little'),
+  )
+  palette = np.frombuffer(content[start:end], np.uint8).reshape(-1, 4)[:, 2::-1]
+  return palette[np.minimum(pixels[..., 0], len(palette) - 1)]
 
 
 if __name__ == '__main__':
