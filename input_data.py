@@ -499,6 +499,7 @@ def tensorflow_1():
   from tensorflow.python.ops import random_ops
 
   tf.logging.set_verbosity(tf.logging.ERROR)
+  warnings.filterwarnings('ignore', module='tensorflow.python')  # That tf.layers is deprecated.
   tf.disable_v2_behavior()
   get_seed, today_uniform = random_seed.get_seed, random_ops.random_uniform
 
@@ -523,7 +524,7 @@ def tensorflow_1():
   return module
 
 
-def _call(name, order, *arguments, **keywords):
+def _call(name, order, /, *arguments, **keywords):
   """Calls today's function `name` with TensorFlow 1's arguments."""
   if '.' in name or arguments and isinstance(arguments[0], int):  # Else it is today's order.
     keywords.update(zip(order.split(), arguments, strict=False))
@@ -532,7 +533,7 @@ def _call(name, order, *arguments, **keywords):
   return pkgutil.resolve_name('tensorflow.compat.v1:' + name)(*arguments, **keywords)
 
 
-def _layer(name, *arguments, activation_fn=None, normalizer_fn=None, **keywords):
+def _layer(name, /, *arguments, activation_fn=None, normalizer_fn=None, **keywords):
   """Calls `tf.layers` with the arguments of `tf.contrib.layers`."""
   tf, parameters = tensorflow_1(), keywords.pop('normalizer_params', None) or {}
   first = 'inputs', 'num_outputs', 'kernel_size'
@@ -731,8 +732,14 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 def _compile(path):
-  with tokenize.open(path) as f:
-    return compile(_python_3(f.read()), path, 'exec', dont_inherit=True)
+  try:
+    with tokenize.open(path) as f:
+      code = f.read()
+    if '\0' in code:
+      raise ValueError('it holds zero bytes')
+  except (ValueError, SyntaxError) as error:
+    raise OSError(f'{path} is no Python script: {error}') from None
+  return compile(_python_3(code), path, 'exec', dont_inherit=True)
 
 
 def _run(arguments):
@@ -754,8 +761,8 @@ def _run(arguments):
   if arguments:
     try:
       code = _compile(script)
-    except (OSError, ValueError) as error:
-      sys.exit(f'{arguments[0]} is no Python script: {error}')
+    except OSError as error:
+      sys.exit(str(error))
     main = types.ModuleType('__main__')
     main.__file__, sys.modules['__main__'], sys.argv = script, main, arguments
     exec(code, vars(main))

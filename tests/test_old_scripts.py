@@ -46,7 +46,10 @@ IMPORTS = {
     'from tensorflow.contrib import learn as l\nfound = l.datasets.mnist.load_mnist',
   ],
   'real.keras': ['import tensorflow.keras as found', 'from tensorflow import keras as found'],
-  'real.python': ['import tensorflow.python as found', 'from tensorflow import python as found'],
+  "sys.modules['tensorflow.python']": [
+    'import tensorflow.python as found',
+    'from tensorflow import python as found',
+  ],
   'real.compat.v1': ['import tensorflow.compat.v1 as found'],
 }
 
@@ -90,7 +93,8 @@ VALUES = {
   ),
   'contrib.layers': (
     'layers, x = tf.contrib.layers, tf.ones([2, 8, 8, 3])\n'
-    'with tf.contrib.framework.arg_scope([layers.convolution2d], normalizer_fn=layers.batch_norm):\n'
+    'arg_scope = tf.contrib.framework.arg_scope\n'
+    'with arg_scope([layers.convolution2d], normalizer_fn=layers.batch_norm):\n'
     "  h = layers.convolution2d(x, 4, [3, 3], stride=2, scope='c')\n"
     'h = layers.max_pool2d(h, [2, 2])\n'
     'h = layers.fully_connected(layers.flatten(h), num_outputs=5, activation_fn=tf.nn.tanh,'
@@ -268,7 +272,7 @@ def test_python_2_prints_what_it_printed(tmp_path):
   (tmp_path / 'helper.py').write_text('print "helper", 0\n')
   code = 'import helper, sys\nfor i in xrange(2): print i,\nprint (i, unicode(2))\n'
   assert lines_of(run_old(tmp_path, code)) == ['helper 0', "0 1 (1, '2')"]
-  assert run_old(tmp_path, 'import sys\nprint >>sys.stderr, "a", 1').stderr == 'a 1\n'
+  assert run_old(tmp_path, 'import sys\nprint >>sys.stderr, "a", 1\nprint 2').stderr == 'a 1\n'
 
 
 def test_a_script_has_its_own_arguments_name_and_status(tmp_path):
@@ -299,7 +303,7 @@ def test_what_is_no_script_is_refused_in_one_sentence(tmp_path):
   for name in 'none.py', 'binary.py', 'nul.py', '.':
     done = run('input_data.py', tmp_path / name)
     assert done.returncode == 1 and done.stderr.count('\n') == 1
-    assert done.stderr.startswith(f'{tmp_path / name} is no Python script: ')
+    assert str(tmp_path / name) in done.stderr and 'Traceback' not in done.stderr
   done = run('input_data.py')
   assert done.returncode == 1 and done.stderr.startswith('Usage: python input_data.py OLD_SCRIPT')
 
@@ -339,7 +343,7 @@ SUM = '-tf.reduce_sum(y_ * tf.log(y))'
 
 
 def check_figures(shown, question):
-  accuracy, biases = re.search(r'^figures (\S+) (\[.*\])', shown, re.MULTILINE).groups()
+  accuracy, biases = re.search(r'^figures (0\.\d+) (\[.*\])', shown, re.MULTILINE).groups()
   assert float(accuracy) == REFERENCE[question][0]
   assert json.loads(biases) == pytest.approx(REFERENCE[question][1], abs=1.5e-5)
 
@@ -350,7 +354,7 @@ def test_a_page_is_pasted_into_the_prompt_and_prints_what_it_printed():
     terminal.wait_for('>>> ')
     terminal.paste(PAGE.format(seed=0, loss=MEAN, rate=0.5))
     terminal.type('\n')
-    terminal.wait_for(r'^figures .*\]')
+    terminal.wait_for(r'^figures 0.*\]')
     assert terminal.leave() == 0
   check_figures(terminal.shown, 'accuracy and biases of softmax regression, seed 0')
 
