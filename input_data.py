@@ -453,6 +453,14 @@ _GONE = {  # What to do about a name that is gone, by how it begins.
   'contrib': 'left TensorFlow with version 2.0: use tf.nn, tf.layers and tf.train',
   '': 'is not in TensorFlow today',
 }
+# TensorFlow 1's arguments in their order, with today's names, and its keywords with today's.
+_ORDERS = {
+  'concat': 'axis values name',
+  'split': 'axis num_or_size_splits value name',
+  'nn.softmax_cross_entropy_with_logits': 'logits labels dim name',
+  'nn.sparse_softmax_cross_entropy_with_logits': 'logits labels name',
+  'nn.sigmoid_cross_entropy_with_logits': 'logits labels name',
+}
 _KEYWORDS = """
 concat_dim=axis split_dim=axis num_split=num_or_size_splits targets=labels stride=strides
 decay=momentum is_training=training scope=name rate=dilation_rate
@@ -524,10 +532,10 @@ def tensorflow_1():
   return module
 
 
-def _call(name, order, /, *arguments, **keywords):
+def _call(name, /, *arguments, **keywords):
   """Calls today's function `name` with TensorFlow 1's arguments."""
   if '.' in name or arguments and isinstance(arguments[0], int):  # Else it is today's order.
-    keywords.update(zip(order.split(), arguments, strict=False))
+    keywords.update(zip(_ORDERS[name].split(), arguments, strict=False))
     arguments = ()
   keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
   return pkgutil.resolve_name('tensorflow.compat.v1:' + name)(*arguments, **keywords)
@@ -561,32 +569,28 @@ def _arg_scope(functions, **keywords):
       function.keywords.update(defaults)
 
 
-def _batch_normalization(inputs, axis=-1, momentum=0.99, epsilon=0.001, **options):
-  """Is `tf.layers.batch_normalization`, for the last axis: TensorFlow's wheel lacks it."""
-  tf = tensorflow_1()
-  get = {'center': True, 'scale': True, 'updates_collections': tf.GraphKeys.UPDATE_OPS} | options
-  with tf.variable_scope(get.get('name'), 'batch_normalization', [inputs], reuse=get.get('reuse')):
-    mean, variance, beta, gamma = (
-      tf.get_variable(name, inputs.shape[-1:], None, initializer(), trainable=used is not None)
-      if used is not False
-      else None
-      for name, initializer, used in (
-        ('moving_mean', tf.zeros_initializer, None),
-        ('moving_variance', tf.ones_initializer, None),
-        ('beta', tf.zeros_initializer, bool(get['center'])),
-        ('gamma', tf.ones_initializer, bool(get['scale'])),
-      )
-    )
-    training = tf.cast(get.get('training', False), tf.bool)
+def _batch_normalization(inputs, axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True,
+                         training=False, name=None, reuse=None, trainable=True,
+                         updates_collections='update_ops', **_):  # fmt: skip
+  """Is `tf.layers.batch_normalization` for the last axis, which TensorFlow's wheel lacks."""
+  tf, size, trainable = tensorflow_1(), inputs.shape[-1:], {'trainable': trainable}
+  with tf.variable_scope(name, 'batch_normalization', [inputs], reuse=reuse):
+    gamma = tf.get_variable('gamma', initializer=tf.ones(size), **trainable) if scale else None
+    beta = tf.get_variable('beta', initializer=tf.zeros(size), **trainable) if center else None
+    averages = [
+      tf.get_variable('moving_mean', initializer=tf.zeros(size), trainable=False),
+      tf.get_variable('moving_variance', initializer=tf.ones(size), trainable=False),
+    ]
     moments = tf.nn.moments(inputs, list(range(inputs.shape.ndims - 1)))
-    moments = [tf.where(training, *pair) for pair in zip(moments, (mean, variance), strict=True)]
+    training = tf.cast(training, tf.bool)
+    moments = [tf.where(training, *pair) for pair in zip(moments, averages, strict=True)]
     updates = [
       tf.assign_sub(average, (1 - momentum) * (average - moment))
-      for average, moment in zip((mean, variance), moments, strict=True)
+      for average, moment in zip(averages, moments, strict=True)
     ]
-    for update in updates if get['updates_collections'] else []:
-      tf.add_to_collection(get['updates_collections'], update)
-    with tf.control_dependencies([] if get['updates_collections'] else updates):
+    for update in updates:
+      tf.add_to_collection(updates_collections, update)  # None means at once.
+    with tf.control_dependencies([] if updates_collections else updates):
       return tf.nn.batch_normalization(inputs, *moments, beta, gamma, epsilon)
 
 
@@ -618,18 +622,11 @@ def _variance_scaling(factor=2.0, mode='FAN_IN', uniform=False, seed=None, dtype
 
 
 load_mnist = read_data_sets  # Its name in contrib.learn.datasets.mnist.
-_xavier = partial(_variance_scaling, 1.0, 'FAN_AVG', True)
 _relu = {'activation_fn': lambda x: tensorflow_1().nn.relu(x)}
 _conv2d = partial(_layer, 'conv2d', padding='SAME', **_relu)
+_xavier = partial(_variance_scaling, 1.0, 'FAN_AVG', True)
 _OLD |= {
-  'concat': partial(_call, 'concat', 'axis values name'),
-  'split': partial(_call, 'split', 'axis num_or_size_splits value name'),
-  **{
-    f'nn.{kind}_cross_entropy_with_logits': partial(
-      _call, f'nn.{kind}_cross_entropy_with_logits', f'logits labels {last}'
-    )
-    for kind, last in (('softmax', 'dim name'), ('sparse_softmax', 'name'), ('sigmoid', 'name'))
-  },
+  **{name: partial(_call, name) for name in _ORDERS},
   'nn.dropout': _dropout,
   'layers.batch_normalization': _batch_normalization,
   'contrib.framework.arg_scope': _arg_scope,
@@ -646,10 +643,8 @@ _OLD |= {
   'contrib.layers.variance_scaling_initializer': _variance_scaling,
   'contrib.layers.xavier_initializer': _xavier,
   'contrib.layers.xavier_initializer_conv2d': _xavier,
-  'contrib.layers.l1_regularizer': lambda scale: (
-    lambda w: scale * tensorflow_1().reduce_sum(abs(w))
-  ),
-  'contrib.layers.l2_regularizer': lambda scale: lambda w: scale * tensorflow_1().nn.l2_loss(w),
+  'contrib.layers.l1_regularizer': lambda c: lambda w: c * tensorflow_1().reduce_sum(abs(w)),
+  'contrib.layers.l2_regularizer': lambda c: lambda w: c * tensorflow_1().nn.l2_loss(w),
 }
 
 

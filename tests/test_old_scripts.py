@@ -108,7 +108,7 @@ VALUES = {
   'batch_normalization': (
     'training = tf.placeholder(tf.bool)\n'
     'y = tf.layers.batch_normalization(tf.stack([a, b]), momentum=0.5, training=training)\n'
-    'mean, variance = tf.global_variables()[:2]\n'
+    'mean, variance = tf.global_variables()[-2:]\n'
     'sess.run(tf.global_variables_initializer())\n'
     'update = tf.get_collection(tf.GraphKeys.UPDATE_OPS)\n'
     'before = sess.run(y, {training: False})\n'
