@@ -430,24 +430,26 @@ def apply_exif(pixels, content):
 # TensorFlow 1's names, each with today's name in tensorflow.compat.v1, or with MODULE:NAME.
 _OLD = """
 mul=multiply sub=subtract neg=negative inv=reciprocal pack=stack unpack=unstack select=where
-batch_matmul=matmul listdiff=setdiff1d initialize_all_tables=tables_initializer
+batch_matmul=matmul listdiff=setdiff1d complex_abs=abs initialize_all_tables=tables_initializer
 scalar_summary=summary.scalar histogram_summary=summary.histogram image_summary=summary.image
-merge_summary=summary.merge merge_all_summaries=summary.merge_all nn.rnn=nn.static_rnn
+audio_summary=summary.audio merge_summary=summary.merge merge_all_summaries=summary.merge_all
+nn.rnn=nn.static_rnn nn.bidirectional_rnn=nn.static_bidirectional_rnn contrib.slim=tf_slim:
 train.SummaryWriter=summary.FileWriter train.SyncReplicasOptimizerV2=train.SyncReplicasOptimizer
 contrib.framework.get_or_create_global_step=train.get_or_create_global_step
-contrib.rnn.static_rnn=nn.static_rnn layers=tensorflow.python.layers.layers: contrib.slim=tf_slim:
+contrib.rnn.static_rnn=nn.static_rnn layers=tensorflow.python.layers.layers:
 contrib.rnn.static_bidirectional_rnn=nn.static_bidirectional_rnn
 contrib.rnn=tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:
 nn.rnn_cell=tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:
 contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
-contrib.learn.datasets.base=input_data: contrib.learn.python.learn.datasets.base=input_data:
-contrib.learn.datasets.mnist=input_data: contrib.learn.python.learn.datasets.mnist=input_data:
+contrib.learn.datasets.base=input_data: contrib.learn.datasets.mnist=input_data:
+contrib.learn.datasets.load_mnist=input_data:read_data_sets
 examples.tutorials.mnist.input_data=input_data: python=tensorflow.python: core=tensorflow.core:
 compat=tensorflow.compat: keras=tensorflow.keras:
 """
 _OLD = dict(row.split('=') for row in _OLD.split())
 _GONE = {  # What to do about a name that is gone, by how it begins.
   'contrib.slim': 'is the package tf_slim today: pip install tf_slim',
+  'contrib.tensorboard': 'is the package tensorboard today: pip install tensorboard',
   'examples': 'is of another tutorial, "TensorFlow Mechanics 101": put its files beside yours',
   'estimator': 'left TensorFlow with version 2.16: train in a loop, or with Keras',
   'contrib': 'left TensorFlow with version 2.0: use tf.nn, tf.layers and tf.train',
@@ -478,7 +480,9 @@ class _Module(types.ModuleType):
     path = f'{self.__name__}.{name}'.removeprefix('tensorflow.')
     parent = path.rpartition('.')[0]
     found = _OLD.get(path) or _OLD.get(parent, f'{parent}.'.lstrip('.')) + name
-    if any(old.startswith(path + '.') for old in _OLD):
+    if path.startswith('contrib.') and name in ('python', 'ops', parent.rpartition('.')[2]):
+      found = self  # contrib.layers.python.layers has what contrib.layers has.
+    elif any(old.startswith(path + '.') for old in _OLD):
       found = _Module('tensorflow.' + path)
     elif isinstance(found, str):
       try:
@@ -502,6 +506,7 @@ def tensorflow_1():
   """
   global _default_graph
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # Fast CPU kernels, also without AVX-512.
   import tensorflow.compat.v1 as tf
   from tensorflow.python.framework import random_seed
   from tensorflow.python.ops import random_ops
@@ -526,6 +531,7 @@ def tensorflow_1():
   random_seed.get_seed, random_ops.random_uniform = get_seed_1, random_uniform
   _OLD.update({'random_uniform': random_uniform, 'random.uniform': random_uniform})
   _default_graph = tf.get_default_graph
+  type(tf.flags.FLAGS)._parse_flags = lambda flags: flags(sys.argv)
   module = _Module('tensorflow')
   # For `from tensorflow import *`. The oldest versions had no tf.print.
   module.__all__ = ['contrib', *(name for name in dir(tf) if name[0] != '_' and name != 'print')]
@@ -547,7 +553,7 @@ def _layer(name, /, *arguments, activation_fn=None, normalizer_fn=None, **keywor
   first = 'inputs', 'num_outputs', 'kernel_size'
   arguments += tuple(keywords.pop(key) for key in first if key in keywords)
   keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
-  if name in ('dense', 'conv2d'):
+  if name in ('dense', 'conv2d', 'conv2d_transpose'):
     keywords['use_bias'] = not normalizer_fn and keywords.get('bias_initializer', '') is not None
   outputs = getattr(tf.layers, name)(*arguments, **keywords)
   outputs = normalizer_fn(outputs, **parameters) if normalizer_fn else outputs
@@ -607,7 +613,9 @@ def _dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=Non
     random = tf.random_uniform(shape, dtype=x.dtype, seed=seed)
     scale = 1 / (1 - rate)
     kept = random >= rate
-    return x * scale * tf.cast(kept, x.dtype)
+    outputs = x * scale * tf.cast(kept, x.dtype)
+    outputs.set_shape(x.shape)
+    return outputs
 
 
 def _contrib_dropout(inputs, keep_prob=0.5, noise_shape=None, is_training=True, **_):
@@ -621,24 +629,30 @@ def _variance_scaling(factor=2.0, mode='FAN_IN', uniform=False, seed=None, dtype
   return tensorflow_1().variance_scaling_initializer(scale, mode.lower(), kind, seed)
 
 
+def _xavier(uniform=True, seed=None, dtype=None):
+  return _variance_scaling(1.0, 'FAN_AVG', uniform, seed)
+
+
 load_mnist = read_data_sets  # Its name in contrib.learn.datasets.mnist.
 _relu = {'activation_fn': lambda x: tensorflow_1().nn.relu(x)}
 _conv2d = partial(_layer, 'conv2d', padding='SAME', **_relu)
-_xavier = partial(_variance_scaling, 1.0, 'FAN_AVG', True)
 _OLD |= {
   **{name: partial(_call, name) for name in _ORDERS},
   'nn.dropout': _dropout,
   'layers.batch_normalization': _batch_normalization,
   'contrib.framework.arg_scope': _arg_scope,
-  'contrib.learn.datasets.load_dataset': lambda name: {'mnist': read_data_sets}[name](),
+  'contrib.learn.datasets.load_dataset': lambda name: {'mnist': load_mnist}[name](),
+  'contrib.layers.avg_pool2d': partial(_layer, 'average_pooling2d', stride=2),
   'contrib.layers.batch_norm': partial(
     _layer, 'batch_normalization', decay=0.999, scale=False, is_training=True
   ),
   'contrib.layers.conv2d': _conv2d,
   'contrib.layers.convolution2d': _conv2d,
+  'contrib.layers.conv2d_transpose': partial(_layer, 'conv2d_transpose', padding='SAME', **_relu),
   'contrib.layers.dropout': partial(_contrib_dropout),
   'contrib.layers.flatten': partial(_layer, 'flatten'),
   'contrib.layers.fully_connected': partial(_layer, 'dense', **_relu),
+  'contrib.layers.linear': partial(_layer, 'dense'),
   'contrib.layers.max_pool2d': partial(_layer, 'max_pooling2d', stride=2),
   'contrib.layers.variance_scaling_initializer': _variance_scaling,
   'contrib.layers.xavier_initializer': _xavier,
@@ -673,10 +687,12 @@ def _import(name, globals=None, locals=None, fromlist=(), level=0, python=builti
 def _excepthook(kind, error, trace):
   """Prints an error as Python does, without the calls of this file that run the script."""
   shown = link = traceback.TracebackException(kind, error, trace)
-  hidden = '<module>', '_run', '_compile', '_import'
+  hidden, here = ('<module>', '_run', '_compile', '_import'), os.path.realpath(__file__)
   while link:
     link.stack[:] = [
-      call for call in link.stack if call.filename != __file__ or call.name not in hidden
+      call
+      for call in link.stack
+      if call.name not in hidden or os.path.realpath(call.filename) != here
     ]
     link = link.__cause__ or link.__context__
   print(*shown.format(), sep='', end='', file=sys.stderr)

@@ -39,13 +39,19 @@ IMPORTS = {
     'from tensorflow.contrib.learn.python.learn.datasets import mnist as found',
     'from tensorflow.contrib.learn.python.learn.datasets import base as found',
     'import tensorflow.contrib.learn.python.learn.datasets.mnist as found',
+    'from tensorflow.contrib import learn\nfound = learn.datasets.base',
     'import tensorflow as tf\nlearn = tf.contrib.learn\nfound = learn.datasets.mnist',
   ],
   'input_data.read_data_sets': [
     'from tensorflow.contrib.learn.python.learn.datasets.mnist import read_data_sets as found',
     'from tensorflow.contrib import learn as l\nfound = l.datasets.mnist.load_mnist',
+    'import tensorflow as tf\nfound = tf.contrib.learn.datasets.load_mnist',
   ],
   'real.keras': ['import tensorflow.keras as found', 'from tensorflow import keras as found'],
+  'tf.contrib.layers.fully_connected': [
+    'from tensorflow.contrib.layers.python.layers.layers import fully_connected as found',
+    'import tensorflow.contrib.layers as layers\nfound = layers.fully_connected',
+  ],
   "sys.modules['tensorflow.python']": [
     'import tensorflow.python as found',
     'from tensorflow import python as found',
@@ -84,6 +90,20 @@ VALUES = {
     'f = tf.nn.sigmoid_cross_entropy_with_logits\n'
     'show(f(a, b), f(logits=a, targets=b), f(labels=b, logits=a))',
     [[-1.686738, -5.873072]] * 3,
+  ),
+  'dropout keeps its shape': (
+    "show(tf.nn.dropout(tf.ones([2, 3]), tf.placeholder('float')).shape.as_list())",
+    [[2, 3]],
+  ),
+  'xavier without uniform': (
+    'x = tf.contrib.layers.xavier_initializer(uniform=False)\n'
+    "w = tf.get_variable('w', [500, 500], initializer=x)\n"
+    'show(tf.abs(tf.nn.moments(w, [0, 1])[1] - 0.00201) < 0.0001)',
+    [True],
+  ),
+  'load_dataset': (
+    "show(tf.contrib.learn.datasets.load_dataset('mnist').test.num_examples)",
+    [10000],
   ),
   'summaries': (
     "tf.scalar_summary('loss', 1.0), tf.histogram_summary('b', a)\n"
