@@ -152,14 +152,6 @@ def _to_float(pixels):
   return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
-def _shift(images, most, random):
-  """Shifts each image [n, 784] at random, by up to `most` pixels up or down and left or right."""
-  padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (most, most), (most, most)))
-  windows = np.lib.stride_tricks.sliding_window_view(padded, (28, 28), axis=(1, 2))
-  rows, columns = random.randint(2 * most + 1, size=(2, len(images)))
-  return windows[np.arange(len(images)), rows, columns].reshape(images.shape)
-
-
 _lock = threading.RLock()  # One for all data sets: a lock inside each could not be pickled.
 if hasattr(os, 'register_at_fork'):  # A child would wait forever for a lock that a thread held.
   release = _lock.release
@@ -197,7 +189,6 @@ class DataSet:
     self._order = np.arange(self._num_examples)
     self._index_in_epoch = 0
     self._epochs_completed = 0
-    self.max_shift = 0  # Images of a batch are shifted at random by up to so many pixels.
 
   @property
   def _images(self):
@@ -249,8 +240,6 @@ class DataSet:
       self._index_in_epoch = end
       # np.take gathers whole rows, in about half the time of indexing.
       images, labels = np.take(self._stored_images, rows, 0), np.take(self._labels, rows, 0)
-      if self.max_shift:
-        images = _shift(images, self.max_shift, self._random or np.random)
       return _to_float(images) if self._is_unscaled else images, labels
 
   def _shuffle(self):
@@ -301,24 +290,6 @@ def read_data_sets(
   train = DataSet(train_images[validation_size:], train_labels[validation_size:], **options)
   validation = DataSet(train_images[:validation_size], train_labels[:validation_size], **options)
   return Datasets(train, validation, DataSet(test_images, test_labels, **options))
-
-
-def time_left(steps):
-  """Yields each of `steps`, a range, and shows on a terminal how many seconds are left."""
-  is_terminal = sys.stderr and sys.stderr.isatty() and os.environ.get('TERM') != 'dumb'
-  started = time.monotonic()
-  try:
-    for i in steps:
-      if is_terminal and i % 100 == 99:  # From here to the next step, the caller may print.
-        print('\r\033[K', end='', file=sys.stderr, flush=True)
-      yield i
-      if is_terminal and i % 10 == 9 and i % 100 != 99:
-        left = (time.monotonic() - started) / (i + 1 - steps.start) * (steps.stop - i - 1)
-        text = f'step {i + 1} of {steps.stop}, {left:.0f} seconds left'
-        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
-  finally:
-    if is_terminal:
-      print('\r\033[K', end='', file=sys.stderr, flush=True)
 
 
 def extract_digit(pixels):
