@@ -19,7 +19,6 @@ import re
 import sys
 import tempfile
 import threading
-import time
 import urllib.error
 import urllib.request
 import zlib

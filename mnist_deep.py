@@ -99,10 +99,9 @@ def main(flags):
     correct_prediction = tf.equal(tf.argmax(y_conv, 1), tf.argmax(y_, 1))
     accuracy = tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
   with tf.name_scope('summaries'):
-    W_conv1, _ = tf.trainable_variables('conv1')
     tf.summary.scalar('cross_entropy', cross_entropy)
     tf.summary.scalar('accuracy', accuracy)
-    tf.summary.image('filters', tf.transpose(W_conv1, [3, 0, 1, 2]), 32)
+    tf.summary.image('filters', tf.transpose(tf.trainable_variables('conv1')[0], [3, 0, 1, 2]), 32)
     merged = tf.summary.merge_all()
   norm = tf.global_norm([v for v in tf.global_variables() if v.dtype.is_floating])
   config = tf.ConfigProto()
@@ -114,7 +113,7 @@ def main(flags):
   with tf.Session(config=config) as sess:
     train_writer = tf.summary.FileWriter(folder + '/training', sess.graph, flush_secs=0)
     validation_writer = tf.summary.FileWriter(folder + '/validation', flush_secs=0)
-    initialize(sess, saver, flags, global_step)
+    initialize(sess, saver, folder, flags, global_step)
     random = np.random.RandomState(flags.seed)
     try:
       for i in range(global_step.eval(), flags.steps):
@@ -143,13 +142,13 @@ def main(flags):
     print('test accuracy %g' % test[accuracy])
 
 
-def initialize(sess, saver, flags, global_step):
-  """Gives the variables their first values, or those of the last checkpoint in `--log_dir`."""
+def initialize(sess, saver, folder, flags, global_step):
+  """Gives the variables their first values, or those of the last checkpoint in a folder."""
   sess.run(tf.global_variables_initializer())
   if flags.fast:  # Weights with a deviation of 1 / sqrt(inputs), as in LeCun et al., 1998.
     for W in [v for v in tf.trainable_variables() if len(v.shape) > 1]:
       W.load(W.eval() / 0.1 / np.sqrt(np.prod(W.shape.as_list()[:-1])), sess)
-  checkpoint = tf.train.get_checkpoint_state(flags.log_dir or '')
+  checkpoint = tf.train.get_checkpoint_state(folder)
   if checkpoint:
     saver.restore(sess, checkpoint.model_checkpoint_path)
     saver.recover_last_checkpoints(checkpoint.all_model_checkpoint_paths)
