@@ -145,14 +145,19 @@ def main(flags):
 def initialize(sess, saver, folder, flags, global_step):
   """Gives the variables their first values, or those of the last checkpoint in a folder."""
   sess.run(tf.global_variables_initializer())
-  if flags.fast:  # Weights with a deviation of 1 / sqrt(inputs), as in LeCun et al., 1998.
-    for W in [v for v in tf.trainable_variables() if len(v.shape) > 1]:
-      W.load(W.eval() / 0.1 / np.sqrt(np.prod(W.shape.as_list()[:-1])), sess)
+  if flags.fast:
+    scale_weights(sess)
   checkpoint = tf.train.get_checkpoint_state(folder)
   if checkpoint:
     saver.restore(sess, checkpoint.model_checkpoint_path)
     saver.recover_last_checkpoints(checkpoint.all_model_checkpoint_paths)
     print('Resuming at step %d of %d.' % (global_step.eval(), flags.steps), flush=True)
+
+
+def scale_weights(sess):
+  """Gives each layer's weights a deviation of 1 / sqrt(inputs), as in LeCun et al., 1998."""
+  for W in [v for v in tf.trainable_variables() if len(v.shape) > 1]:
+    W.load(W.eval(session=sess) / 0.1 / np.sqrt(np.prod(W.shape.as_list()[:-1])), sess)
 
 
 def check_weights(norm, step):
