@@ -18,7 +18,6 @@ import pkgutil
 import re
 import sys
 import tempfile
-import time
 import tokenize
 import traceback
 import types
@@ -285,24 +284,6 @@ def read_data_sets(train_dir='MNIST_data', fake_data=False, one_hot=False, dtype
 # ---- A digit in a picture ---------------------------------------------------------------------
 
 # Everything from here on may be deleted by whoever copies the module beside an old script.
-
-
-def time_left(steps):
-  """Yields each of `steps`, a range, and shows on a terminal how many seconds are left."""
-  is_terminal = sys.stderr and sys.stderr.isatty() and os.environ.get('TERM') != 'dumb'
-  started = time.monotonic()
-  try:
-    for i in steps:
-      if is_terminal and i % 100 == 99:  # From here to the next step, the caller may print.
-        print('\r\033[K', end='', file=sys.stderr, flush=True)
-      yield i
-      if is_terminal and i % 10 == 9 and i % 100 != 99:
-        left = (time.monotonic() - started) / (i + 1 - steps.start) * (steps.stop - i - 1)
-        text = f'step {i + 1} of {steps.stop}, {left:.0f} seconds left'
-        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
-  finally:
-    if is_terminal:
-      print('\r\033[K', end='', file=sys.stderr, flush=True)
 
 
 def extract_digit(pixels):
