@@ -43,7 +43,7 @@ def flags(digits, tmp_path):
 
 
 def train(*flags):
-  return run_here('mnist_deep.py', *flags, validation_size=100)
+  return run_here('mnist_deep.py', *flags)
 
 
 def start(*flags):

@@ -21,7 +21,7 @@ import input_data
 
 answers = []
 for weights, batch_size, rates, beta_2, shifts in pickle.load(open(sys.argv[1], 'rb')):
-  mnist = input_data.read_data_sets(sys.argv[2], one_hot=True, seed=1, validation_size=100)
+  mnist = input_data.read_data_sets(sys.argv[2], one_hot=True, seed=1, validation_size=None)
   net = keras.Sequential([
     keras.Input([784]),
     layers.Reshape([28, 28, 1]),
@@ -64,9 +64,9 @@ def run_both(folder, digits):
   """Trains both schedules for a few steps without dropout, and Keras beside them."""
   flags = ['--seed', 1, '--keep_prob', 1, '--data_dir', digits, '--log_dir']
   slow, fast = folder / 'slow', folder / 'fast'
-  lines = run_here('mnist_deep.py', '--steps', 3, *flags, slow, validation_size=100)
+  lines = run_here('mnist_deep.py', '--steps', 3, *flags, slow)
   rate = '--fast', '--steps', 5, '--learning_rate', 2e-5
-  run_here('mnist_deep.py', *rate, *flags, fast, validation_size=100)
+  run_here('mnist_deep.py', *rate, *flags, fast)
   weights = initial_weights()
   scaled = [W * (10 / np.sqrt(W[..., 0].size) if W.ndim > 1 else 1) for W in weights]
   fast_rates = [2e-5, 2e-5, 1.5e-5, 1e-5, 0.5e-5]
@@ -194,7 +194,7 @@ def test_the_fast_rate_rises_for_a_fifth_of_the_steps_and_falls_to_zero():
 def test_without_a_folder_only_curves_are_left_behind(digits, tmp_path):
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(tempfile, 'tempdir', str(tmp_path))
-    lines = run_here('mnist_deep.py', '--steps', 1, '--data_dir', digits, validation_size=100)
+    lines = run_here('mnist_deep.py', '--steps', 1, '--data_dir', digits)
   folder = pathlib.Path(lines[4].removeprefix('Saving graph to: '))
   files = [path for path in folder.rglob('*') if path.is_file()]
   assert {path.parent.name for path in files} == {'training', 'validation'}
