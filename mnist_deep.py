@@ -135,13 +135,12 @@ def main(flags):
           if flags.log_dir:
             saver.save(sess, folder + '/model.ckpt', i + 1)
       check_weights(norm.eval(), global_step.eval())  # A checkpoint may hold a lost net.
-      test = evaluate(sess, [accuracy], mnist.test, x, y_, keep_prob)
+      test = evaluate(sess, [accuracy], mnist.test, x, y_, keep_prob)[accuracy]
+      print('test accuracy %g' % test)
     except KeyboardInterrupt:
-      save_after_ctrl_c(sess, saver, folder, norm, global_step)
-      return 130
+      return save_after_ctrl_c(sess, saver, folder, norm, global_step)
     train_writer.close()
     validation_writer.close()
-    print('test accuracy %g' % test[accuracy])
 
 
 def initialize(sess, saver, folder, flags, global_step):
@@ -170,7 +169,7 @@ def check_weights(norm, step):
 
 
 def save_after_ctrl_c(sess, saver, folder, norm, global_step):
-  """Saves the net and says how to resume, while it ignores a second, impatient Ctrl-C."""
+  """Saves the net, while a second Ctrl-C does nothing, and says how to resume; returns 130."""
   handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
   try:
     step = global_step.eval()
@@ -178,6 +177,7 @@ def save_after_ctrl_c(sess, saver, folder, norm, global_step):
     saver.save(sess, folder + '/model.ckpt', step)
     message = 'Stopped after %d steps. To resume, use the same flags and --log_dir "%s"'
     print(input_data.printable(message % (step, folder)), flush=True)
+    return 130
   finally:
     signal.signal(signal.SIGINT, handler)
 
@@ -278,16 +278,14 @@ def parse(argv):
   parser.add_argument('--steps', type=int, default=20000, help='training steps in all')
   parser.add_argument('--batch_size', type=int, default=50, help='images in a training step')
   parser.add_argument('--learning_rate', type=float, default=1e-4, help='of Adam')
-  parser.add_argument('--beta2', type=float, default=0.999, help='of Adam')
-  parser.add_argument('--keep_prob', type=float, default=0.5, help='of dropout, while training')
   parser.add_argument('--fast', action='store_true', help='99.2 %% in 600 steps of 100 images')
   parser.add_argument('--bfloat16', action='store_true', help='for AVX512_BF16 or AMX only')
   parser.add_argument('--seed', type=int, help='makes a run repeatable')
   parser.add_argument('--log_dir', help='folder to save the net in and to resume from')
   parser.add_argument('--predict', nargs='+', metavar='FILE', help='pictures to recognise')
+  parser.set_defaults(beta2=0.999, keep_prob=0.5)
   if '--fast' in argv:
-    parser.set_defaults(steps=600, batch_size=100, learning_rate=3e-3)
-    parser.set_defaults(beta2=0.97, keep_prob=0.7)
+    parser.set_defaults(steps=600, batch_size=100, learning_rate=3e-3, beta2=0.97, keep_prob=0.7)
   flags = parser.parse_args(argv)
   if flags.predict and not flags.log_dir:
     parser.error('--predict needs --log_dir, the folder of a trained net')
