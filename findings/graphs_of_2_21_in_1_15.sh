@@ -9,7 +9,7 @@
 # strip_default_attrs=True, made for older readers, does not help there. 2.21.0 reads all of the same
 # files of 1.15.5.
 #
-# Output:
+# Output (grad_a or grad_b, by chance):
 #   checkpoint: ['W', 'b']
 #   net, GraphDef: NodeDef mentions attr 'grad_b' not in Op<name=MatMul
 #   net, meta graph: imported
