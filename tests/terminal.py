@@ -19,6 +19,8 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 
+PROMPT = r'(?<=>>> )\Z'  # Nothing runs, and nothing has been typed.
+
 
 class Terminal:
   """A terminal on which `command` runs, or else Python's prompt. `with` kills it at the end.
@@ -70,7 +72,8 @@ class Terminal:
       data = data[os.write(self.master, data) :]
 
   def paste(self, text):
-    """Pastes a text, and waits until it is shown: until then, 3.14 adds what is typed to it."""
+    """Pastes a text at the prompt, and waits until it is shown: 3.14 adds what comes before."""
+    self.wait_for(PROMPT)
     self.type(f'\x1b[200~{text}\x1b[201~' if self.brackets else text)
     if self.brackets:
       self.wait_for(re.escape(text.strip().splitlines()[-1]))
@@ -87,5 +90,6 @@ class Terminal:
 
   def leave(self):
     """Leaves Python's prompt, and returns its exit status."""
+    self.wait_for(PROMPT)
     self.type('exit()\n')
     return self.process.wait(60)

@@ -15,7 +15,7 @@ DEEP = (ROOT / 'mnist_deep.py').read_text()
 STOPPED = r'Stopped after (\d+) steps\..* --log_dir "(.+)"\n'
 
 # Its flags are still there after mnist_deep.py was pasted, so it can run again.
-AGAIN = '\nwith tf.Graph().as_default():\n  main(arguments)\n\n'
+AGAIN = 'with tf.Graph().as_default():\n  main(arguments)\n\n'
 
 
 @pytest.mark.oldest
@@ -31,8 +31,7 @@ def test_both_programs_are_pasted_and_the_prompt_stays_alive(tmp_path, digits):
     terminal.type('\3')
     steps, folder = terminal.wait_for(STOPPED).groups()
     assert variables(folder)['global_step'] == int(steps)
-    terminal.type(f'arguments.data_dir, arguments.steps = {digits!r}, 0\n')
-    terminal.paste(AGAIN)
+    terminal.paste(f'arguments.data_dir, arguments.steps = {digits!r}, 0\n{AGAIN}')
     terminal.type('\n')
     terminal.wait_for(r'^test accuracy 0\.\d+')
     assert terminal.leave() == 0
