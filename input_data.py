@@ -1,39 +1,42 @@
-"""Downloads, reads and batches the MNIST data set of handwritten digits.
+"""Downloads, reads and batches MNIST, as the module of TensorFlow 1's tutorials did."""
 
-Does what the module of TensorFlow 1's tutorials did, and needs only NumPy:
-
-  mnist = input_data.read_data_sets('MNIST_data', one_hot=True)
-  images, labels = mnist.train.next_batch(100)
-
-The archives are in the IDX format, described at http://yann.lecun.com/exdb/mnist/.
-"""
-
+import ast
+import builtins
 import collections
+import contextlib
+import functools
+import gzip
 import hashlib
 import http.client
-import json
+import importlib.machinery
+import io
 import math
+import operator
 import os
 import pathlib
+import pkgutil
 import re
 import sys
 import tempfile
-import threading
-import time
-import urllib.error
+import tokenize
+import traceback
+import types
 import urllib.request
+import warnings
 import zlib
+from functools import partial
 
 import numpy as np
 
-# Tried in order for each file.
-MIRRORS = (
+# ---- The data set -----------------------------------------------------------------------------
+
+MIRRORS = (  # Tried in order for each file.
   'https://storage.googleapis.com/cvdf-datasets/mnist/',
   'https://ossci-datasets.s3.amazonaws.com/mnist/',
 )
-DEFAULT_SOURCE_URL = MIRRORS[0]  # As a source_url, this means all mirrors.
+DEFAULT_SOURCE_URL = MIRRORS[0]
+MNIST_URLS = (*MIRRORS, 'https://yann.lecun.com/exdb/mnist/')  # Each of these means all mirrors.
 STALL_SECONDS = 30  # After this long without a byte, the next address is tried.
-
 # The digests of the archives as first published; the mirrors have the same files.
 SHA256 = {
   'train-images-idx3-ubyte.gz': '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609',
@@ -41,42 +44,52 @@ SHA256 = {
   't10k-images-idx3-ubyte.gz': '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6',
   't10k-labels-idx1-ubyte.gz': 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6',
 }
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = SHA256
-
+# The CRC-32 of the first 4096 bytes of each, gzipped and unpacked.
+CRC32 = 'b1c29e56 a8e40fdc 681c473a 4f349a0f 9f4e7e4f bb57d16e 105d654d 68de2ec5'
+IDX_TYPES = {8: 'u1', 9: 'i1', 11: '>i2', 12: '>i4', 13: '>f4', 14: '>f8'}
+_default_graph = None  # A function, once there is TensorFlow 1: its seed is for NumPy, too.
 Datasets = collections.namedtuple('Datasets', ['train', 'validation', 'test'])
 
 
 def maybe_download(filename, work_directory, source_url=None):
-  """Returns the path of `filename` in `work_directory`, downloading it if it is not there.
+  """Returns the path of `filename`, downloading it into `work_directory` if it is not there.
 
-  Existing files, gzipped or unpacked (without '.gz'), are never overwritten. The folder and
-  `source_url` are as in `read_data_sets`. An `OSError` gives the reason for each address.
+  An existing file is never overwritten. It may be unpacked, have a dot (`train-images.idx3-ubyte`)
+  or be in a folder of its name. The folder and `source_url` are as in `read_data_sets`.
   """
-  if source_url in (None, '', DEFAULT_SOURCE_URL):
-    source_url = MIRRORS
+  urls = [source_url] if isinstance(source_url, str) else source_url or []
+  # Old scripts also gave the address of the file itself.
+  urls = [url.removesuffix(filename).rstrip('/') + '/' for url in urls if url]
+  is_mnist = {url.replace('http:', 'https:') for url in urls} <= {*MNIST_URLS}
   folder = os.path.expanduser(work_directory)
-  beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), folder)
-  if source_url == MIRRORS and not os.path.exists(folder):  # Other addresses have other data.
-    folder = beside if any(pathlib.Path(beside).glob('*-ubyte*')) else folder
-  path = os.path.join(folder, filename)
-  for existing in (path, path.removesuffix('.gz')):
-    if os.path.isfile(existing):
-      return existing
-  failures = ''
-  for address in [source_url] if isinstance(source_url, str) else source_url:
-    url = f'{address.rstrip("/")}/{filename}'
-    try:
-      content = _download(url, filename)
-    except (OSError, ValueError) as error:
-      without_password = re.sub(r'^(\w+://)?.*@', r'\1***@', url)
-      failures += f'\n  {without_password}: {error}'
-      continue
+  with contextlib.suppress(OSError):  # Old scripts expect it, also if nothing is downloaded.
     os.makedirs(folder, exist_ok=True)
+  if is_mnist and not os.path.isfile(folder):  # Other addresses have other data.
+    here = os.path.dirname(os.path.abspath(__file__))
+    places = folder, os.path.join(here, folder), os.path.join(here, 'MNIST_data')
+    folder = next(filter(_idx_files, places), folder)
+  path, files = os.path.join(folder, filename), _idx_files(folder)
+  found = [path] if os.path.isfile(path) else [p for p in files if files[p] == filename]
+  _refuse_mixture(files, filename, is_mnist)
+  if found:
+    return found[0]
+  os.makedirs(folder, exist_ok=True)
+  failures = ''
+  for url in [f'{url}{filename}' for url in (MIRRORS if is_mnist else urls)]:
     with tempfile.TemporaryDirectory(suffix='.part', dir=folder) as partial:
+      try:
+        with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
+          content = response.read()
+        if url.startswith(MIRRORS) and hashlib.sha256(content).hexdigest() != SHA256.get(filename):
+          raise ValueError(f'these {len(content)} bytes do not have the published SHA-256')
+        if filename in SHA256:
+          _parse_idx(content, filename)
+      except (OSError, ValueError, http.client.HTTPException) as error:
+        failures += f'\n  {url}: {str(error).encode("unicode_escape")[:200].decode()}'
+        continue
       # The file appears under its own name only once it is complete.
-      with open(os.path.join(partial, filename), 'wb') as f:
-        f.write(content)
-      os.replace(f.name, path)
+      pathlib.Path(partial, filename).write_bytes(content)
+      os.replace(os.path.join(partial, filename), path)
     print('Successfully downloaded', filename, len(content), 'bytes.')
     return path
   raise OSError(
@@ -85,131 +98,118 @@ def maybe_download(filename, work_directory, source_url=None):
   )
 
 
-def _download(url, filename):
-  """Returns the bytes at `url`. An `OSError` or `ValueError` says why they are not the file."""
-  try:
-    with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response:
-      content = response.read()
-  # A server may send anything, so only messages that do not quote it are shown.
-  except urllib.error.HTTPError as error:
-    raise OSError(f'HTTP Error {error.code}') from error
-  except (ValueError, http.client.HTTPException) as error:
-    raise OSError(f'no valid address or answer ({type(error).__name__})') from error
-  if url.startswith(MIRRORS) and hashlib.sha256(content).hexdigest() != SHA256.get(filename):
-    raise ValueError(f'the {len(content)} bytes that came do not have the published SHA-256')
-  if filename in SHA256:
-    _parse_idx(content, filename, num_dims=3 if 'images' in filename else 1)
-  return content
+def _idx_files(folder):
+  """Returns {path: the name that MNIST's archives would give it} of the IDX files in a folder."""
+  paths = [p for form in ('[!.]*', '*ubyte*/[!.]*') for p in pathlib.Path(folder).glob(form)]
+  names = {p: p.name.removesuffix('.gz').replace('.idx', '-idx') for p in sorted(paths)}
+  names = {p: name for p, name in names.items() if re.search(r'(?i)(idx|ubyte)[^.]*$', name)}
+  return {str(p): f'{name}.gz' for p, name in names.items() if p.is_file()}
 
 
-def _parse_idx(content, name, num_dims):
-  """Returns the uint8 array in `content`, the bytes of the IDX file `name`, gzipped or not."""
+def _refuse_mixture(files, filename, is_mnist):
+  """Raises an `OSError` if MNIST's and other data, in {path: name}, would be used together."""
+  crcs = {path: zlib.crc32(np.fromfile(path, np.uint8, 4096)) for path in files}
+  others, state = [path for path in files if f'{crcs[path]:08x}' not in CRC32], 'is there'
+  if filename not in files.values():
+    others = [path for path in files if files[path] not in SHA256 or is_mnist and path in others]
+    state = 'is missing'
+  elif not {*SHA256} <= {files[path] for path in files if path not in others}:
+    return
+  if others and filename in SHA256:
+    problem = f'{filename} {state}, and MNIST is not mixed with other data: {", ".join(others)}.'
+    raise FileExistsError(f'{problem} Rename what you mean to {filename}, or use another folder.')
+
+
+def _parse_idx(content, name):
+  """Returns the array in `content`, the bytes of the IDX file `name`, gzipped or not."""
+  f = gzip.open(io.BytesIO(content)) if content[:2] == b'\x1f\x8b' else io.BytesIO(content)
   try:
-    if content[:1] != b'\0':  # Every IDX file begins with a zero byte, and no gzip file does.
-      content = zlib.decompress(content, wbits=31)  # 31 stands for gzip, with its checksum.
-    magic = int.from_bytes(content[:4], 'big')
-    if magic != 2048 + num_dims:  # 2048 stands for unsigned bytes.
-      raise ValueError(f'its magic number is {magic} instead of {2048 + num_dims}')
-    dims = np.frombuffer(content, '>u4', num_dims, offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * num_dims).reshape(dims)
-  except (zlib.error, ValueError) as error:
+    magic = f.read(4)
+    dtype = IDX_TYPES[int.from_bytes(magic[:3], 'big')]
+    array = np.empty(np.frombuffer(f.read(4 * magic[3]), '>u4', magic[3]), dtype)
+    if f.readinto(array) != array.nbytes or f.read(1):  # Unpacks no more than was promised.
+      raise ValueError(f'it does not end after the promised {array.size} values')
+    return array
+  except KeyError:
+    raise ValueError(f'{name} is not an IDX file. It begins with {content[:15]!r}.') from None
+  except (OSError, EOFError, IndexError, ValueError, MemoryError, zlib.error) as error:
     raise ValueError(f'{name} is damaged: {error}') from error
 
 
-def _read_idx(f, num_dims):
-  """Returns the uint8 array in the IDX file `f`, a name or an open file."""
-  is_name = isinstance(f, (str, os.PathLike))
-  name = f if is_name else f.name
-  print('Extracting', name)
-  return _parse_idx(pathlib.Path(f).read_bytes() if is_name else f.read(), name, num_dims)
+def _read_idx(f, shape):
+  """Returns the uint8 array in the IDX file `f`: [n, *shape], or stored as [n, 784] or [n, 1]."""
+  name, content = (f.name, f.read()) if hasattr(f, 'read') else (f, pathlib.Path(f).read_bytes())
+  print(printable(f'Extracting {name}'))
+  array = _parse_idx(content, name)
+  examples = array.reshape(-1, *shape) if array.shape[1:] == (math.prod(shape),) else array
+  if array.dtype != np.uint8 or examples.ndim != 1 + len(shape):
+    holds, wanted = list(array.shape), '[n, rows, columns]' if shape else '[n]'
+    raise ValueError(f'{name} holds {array.dtype.name} {holds}, not uint8 {wanted}.')
+  return examples
+
+
+def printable(text):
+  """Returns `text` with escapes for the characters that standard output cannot show."""
+  encoding = getattr(sys.stdout, 'encoding', None) or 'utf-8'
+  return text.encode(encoding, 'backslashreplace').decode(encoding)
 
 
 def extract_images(f):
-  """Returns the images in IDX file `f`: uint8 [n, rows, columns, 1], 0 for paper, 255 for ink.
-
-  `f` is a file's name or an open file, gzipped or not. A `ValueError` says how it is damaged.
-  """
-  return _read_idx(f, num_dims=3)[..., np.newaxis]
+  """Returns the images in IDX file `f`, a name or an open file: uint8 [n, rows, columns, 1]."""
+  return _read_idx(f, (28, 28))[..., np.newaxis]
 
 
 def extract_labels(f, one_hot=False, num_classes=10):
   """Returns the labels in IDX file `f`: uint8 [n], or with `one_hot` float32 [n, num_classes]."""
-  labels = _read_idx(f, num_dims=1)
-  return dense_to_one_hot(labels, num_classes) if one_hot else labels
+  labels = _read_idx(f, ())
+  return dense_to_one_hot(labels, num_classes, getattr(f, 'name', f)) if one_hot else labels
 
 
-def dense_to_one_hot(labels_dense, num_classes=10):
+def dense_to_one_hot(labels_dense, num_classes=10, name='labels_dense'):
   """Returns float32 [n, num_classes], 1 at the index of each label [n] or [n, 1], 0 elsewhere."""
   labels = np.ravel(labels_dense)
   wrong = labels[(labels < 0) | (labels >= num_classes)]
   if wrong.size:
-    raise ValueError(f'Labels should be between 0 and {num_classes - 1}. Received: {wrong[0]}.')
+    limits = f'Labels should be between 0 and {num_classes - 1}. Received: {wrong[0]}.'
+    raise ValueError(f'{name}: {limits} Pass another num_classes.')
   return np.eye(num_classes, dtype=np.float32)[labels]
 
 
-def _to_float(pixels):
-  """Turns pixels from 0 to 255 into float32 numbers from 0 to 1."""
-  return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
-
-
-def _shift(images, most, random):
-  """Shifts each image [n, 784] at random, by up to `most` pixels up or down and left or right."""
-  padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (most, most), (most, most)))
-  windows = np.lib.stride_tricks.sliding_window_view(padded, (28, 28), axis=(1, 2))
-  rows, columns = random.randint(2 * most + 1, size=(2, len(images)))
-  return windows[np.arange(len(images)), rows, columns].reshape(images.shape)
-
-
-_lock = threading.RLock()  # One for all data sets: a lock inside each could not be pickled.
-if hasattr(os, 'register_at_fork'):  # A child would wait forever for a lock that a thread held.
-  release = _lock.release
-  os.register_at_fork(before=_lock.acquire, after_in_parent=release, after_in_child=release)
-
-
 class DataSet:
-  """Images and their labels, served in batches. Several threads may share it.
-
-  Old scripts assign its private attributes, so these mean what they meant in TensorFlow 1.
-  """
+  """Images and labels in batches. Its private attributes are TensorFlow 1's, for old scripts."""
 
   def __init__(
     self, images, labels, fake_data=False, one_hot=False, dtype=np.float32, reshape=True, seed=None
   ):
     """Takes images [n, rows, columns, 1] of 0 to 255, and labels; options as `read_data_sets`."""
-    # As in TensorFlow, float means float32.
-    numpy_dtype = np.float32 if dtype is float else getattr(dtype, 'as_numpy_dtype', dtype)
-    if np.dtype(numpy_dtype) not in (np.uint8, np.float32):
+    kind = np.float32 if dtype is float else getattr(dtype, 'as_numpy_dtype', dtype)  # As 1.x.
+    if np.dtype(kind) not in (np.uint8, np.float32):
       raise TypeError(f'Invalid image dtype {dtype!r}, expected uint8 or float32')
-    if not fake_data:
-      images, labels = np.asarray(images), np.asarray(labels)
-      if len(images) != len(labels):
-        raise ValueError(f'There are {len(images)} images and {len(labels)} labels.')
-      if reshape:
-        images = images.reshape(len(images), math.prod(images.shape[1:]))
+    if len(images) != len(labels):
+      raise ValueError(f'There are {len(images)} images and {len(labels)} labels.')
+    images, self._labels = np.asarray(images), np.asarray(labels)
+    if reshape:
+      images = images.reshape(len(images), math.prod(images.shape[1:]))
+    # Bytes, a quarter of the memory, until all are asked for. Threads always see both together.
+    self._stored = images, np.dtype(kind) == np.float32
     self._num_examples = 10000 if fake_data else len(images)
-    # The pixels stay bytes, a quarter of the memory, until somebody asks for all images.
-    self._stored_images = images
-    self._is_unscaled = not fake_data and np.dtype(numpy_dtype) == np.float32
-    self._labels = labels
-    self._fake_data = fake_data
-    self.one_hot = one_hot
+    self._fake_data, self.one_hot = fake_data, one_hot
+    if seed is None and _default_graph and _default_graph().seed is not None:
+      np.random.seed(_default_graph().seed)
     self._random = None if seed is None else np.random.RandomState(seed)
     self._order = np.arange(self._num_examples)
-    self._index_in_epoch = 0
-    self._epochs_completed = 0
-    self.max_shift = 0  # Images of a batch are shifted at random by up to so many pixels.
+    self._index_in_epoch = self._epochs_completed = 0
 
   @property
   def _images(self):
-    with _lock:
-      if self._is_unscaled:
-        self._stored_images, self._is_unscaled = _to_float(self._stored_images), False
-      return self._stored_images
+    images, are_bytes = self._stored
+    if are_bytes:
+      self._images = images = np.multiply(images, np.float32(1 / 255), dtype=np.float32)
+    return images
 
   @_images.setter
   def _images(self, images):
-    with _lock:
-      self._stored_images, self._is_unscaled = images, False
+    self._stored = images, False
 
   images = property(lambda self: self._images, doc='All images, in the order of the file.')
   labels = property(lambda self: self._labels, doc='All labels, in the order of the file.')
@@ -217,214 +217,164 @@ class DataSet:
   epochs_completed = property(lambda self: self._epochs_completed, doc='Passes over all examples.')
 
   def next_batch(self, batch_size, fake_data=False, shuffle=True):
-    """Returns copies of the next `batch_size` images and labels, as two arrays.
+    """Returns copies of the next `batch_size` images and labels; `shuffle` mixes each epoch.
 
-    After the last example, the batch goes on with the next epoch; with `shuffle`, each epoch has
-    a new random order. As in TensorFlow 1, a negative `batch_size` goes back by as many and
-    returns empty arrays. With `fake_data`, made-up examples are returned, as lists.
+    As in TensorFlow 1, a negative `batch_size` goes back, and `fake_data` returns made-up lists.
     """
     if fake_data or self._fake_data:
       fake_label = [1] + [0] * 9 if self.one_hot else 0
       return [[1] * 784 for _ in range(batch_size)], [fake_label for _ in range(batch_size)]
-    with _lock:
-      # A script may have assigned more or fewer examples than there were, or another index.
-      n = min(self._num_examples, len(self._stored_images), len(self._labels))
-      if len(self._order) != n:
-        self._order = np.arange(n)
-      start = self._index_in_epoch
-      if batch_size > 0 and not 0 <= start <= n:
-        start = n
-      if shuffle and self._epochs_completed == 0 and start == 0:
-        self._shuffle()
-      end = start + batch_size
-      rows = self._order[start:end]
-      while end > n:
-        self._epochs_completed += 1
-        if shuffle:
-          self._shuffle()
-        if n == 0:
-          break
-        end -= n
-        rows = np.concatenate([rows, self._order[:end]])
-      self._index_in_epoch = end
-      # np.take gathers whole rows, in about half the time of indexing.
-      images, labels = np.take(self._stored_images, rows, 0), np.take(self._labels, rows, 0)
-      if self.max_shift:
-        images = _shift(images, self.max_shift, self._random or np.random)
-      return _to_float(images) if self._is_unscaled else images, labels
-
-  def _shuffle(self):
-    """Permutes the order as the original did, so that the same seed gives the same batches."""
-    permutation = np.arange(len(self._order))
-    (self._random or np.random).shuffle(permutation)
-    self._order = self._order[permutation]
+    images, are_bytes = self._stored
+    # A script may have assigned more or fewer examples than there were, or another index.
+    n = min(self._num_examples, len(images), len(self._labels))
+    order = self._order if len(self._order) == n else np.arange(n)
+    start = self._index_in_epoch
+    if batch_size > 0 and not 0 <= start <= n:
+      start = n
+    if shuffle and self._epochs_completed == 0 and start == 0:
+      order = order[(self._random or np.random).permutation(n)]
+    end = start + batch_size
+    rows = order[start:end]
+    while end > n:
+      self._epochs_completed += 1
+      if shuffle:
+        order = order[(self._random or np.random).permutation(n)]
+      end = end - n if n else 0
+      rows = np.concatenate([rows, order[:end]])
+    self._order, self._index_in_epoch = order, end
+    images, labels = np.take(images, rows, 0), np.take(self._labels, rows, 0)
+    if are_bytes:
+      images = np.multiply(images, np.float32(1 / 255), dtype=np.float32)
+    return images, labels
 
 
-def read_data_sets(
-  train_dir='MNIST_data',
-  fake_data=False,
-  one_hot=False,
-  dtype=np.float32,
-  reshape=True,
-  validation_size=5000,
-  seed=None,
-  source_url=DEFAULT_SOURCE_URL,
-):
-  """Reads the four MNIST archives in `train_dir`, downloading those that are missing.
+def read_data_sets(train_dir='MNIST_data', fake_data=False, one_hot=False, dtype=np.float32,
+                   reshape=True, validation_size=5000, seed=None, source_url=DEFAULT_SOURCE_URL,
+                   num_classes=10):  # fmt: skip
+  """Reads the four files in `train_dir`, or MNIST's, from beside this module or the mirrors.
 
-  Args:
-    train_dir: the folder of the archives; without a `source_url`, also sought beside this module.
-    fake_data: whether to read nothing and serve 10,000 made-up examples.
-    one_hot: whether each label becomes ten numbers: 1 at its index, 0 elsewhere.
-    dtype: float32 for pixels of 0 to 1, uint8 for 0 to 255; a NumPy dtype or a TensorFlow one.
-    reshape: whether images are flattened: [n, 784] instead of [n, 28, 28, 1].
-    validation_size: how many of the first training examples become the validation set.
-    seed: for shuffling by `numpy.random.RandomState(seed)`, or None for `numpy.random` itself.
-    source_url: the address of a folder (http, https or file) that has the four files, or several
-      such addresses, tried in order; None or '' for the mirrors of MNIST.
-
-  Returns a named tuple of three `DataSet`s: train, validation and test. Raises `OSError` if a file
-  cannot be downloaded, written or read, and `ValueError` if it is damaged.
+  Returns a named tuple of `DataSet`s: train, validation, test. Images are float32 [n, 784] of 0 to
+  1; without `reshape` [n, 28, 28, 1], as `dtype` uint8 of 0 to 255. Labels are uint8 [n], with
+  `one_hot` float32 [n, num_classes]. The first `validation_size` examples are for validation; None
+  is 5,000, or a tenth of fewer than 10,000. `seed` is for `numpy.random.RandomState`, without one
+  `numpy.random` shuffles. `source_url` is the address of a folder of other data, or a list, tried
+  in order. `fake_data` reads nothing. Raises `OSError` for files that cannot be had or do not
+  belong together, `ValueError` for what is not of this form.
   """
   if fake_data:
     return Datasets(*[DataSet([], [], True, one_hot, dtype, seed=seed) for _ in range(3)])
-  if source_url and not isinstance(source_url, str):
-    source_url = tuple(source_url)  # The first file would use up an iterator.
-  train_images = extract_images(maybe_download(TRAIN_IMAGES, train_dir, source_url))
-  train_labels = extract_labels(maybe_download(TRAIN_LABELS, train_dir, source_url), one_hot)
-  test_images = extract_images(maybe_download(TEST_IMAGES, train_dir, source_url))
-  test_labels = extract_labels(maybe_download(TEST_LABELS, train_dir, source_url), one_hot)
+  paths = [maybe_download(name, train_dir, source_url) for name in SHA256]
+  classes = one_hot, num_classes
+  train_images, train_labels = extract_images(paths[0]), extract_labels(paths[1], *classes)
+  test_images, test_labels = extract_images(paths[2]), extract_labels(paths[3], *classes)
   n = len(train_images)
+  if validation_size is None:
+    validation_size = 5000 if n >= 10000 else math.ceil(n / 10)
+    if n < 2:
+      raise ValueError(f'{train_dir} has {n} training images, too few to train and validate.')
   if not 0 <= validation_size <= n:
-    raise ValueError(f'Validation size should be between 0 and {n}. Received: {validation_size}.')
+    limits = f'Validation size should be between 0 and {n}. Received: {validation_size}.'
+    raise ValueError(f'{limits} Pass another validation_size to read_data_sets.')
   options = {'one_hot': one_hot, 'dtype': dtype, 'reshape': reshape, 'seed': seed}
   train = DataSet(train_images[validation_size:], train_labels[validation_size:], **options)
   validation = DataSet(train_images[:validation_size], train_labels[:validation_size], **options)
   return Datasets(train, validation, DataSet(test_images, test_labels, **options))
 
 
-def time_left(steps):
-  """Yields each of `steps`, a range, and shows on a terminal how many seconds are left."""
-  is_terminal = sys.stderr and sys.stderr.isatty() and os.environ.get('TERM') != 'dumb'
-  started = time.monotonic()
-  try:
-    for i in steps:
-      if is_terminal and i % 100 == 99:  # From here to the next step, the caller may print.
-        print('\r\033[K', end='', file=sys.stderr, flush=True)
-      yield i
-      if is_terminal and i % 10 == 9 and i % 100 != 99:
-        left = (time.monotonic() - started) / (i + 1 - steps.start) * (steps.stop - i - 1)
-        text = f'step {i + 1} of {steps.stop}, {left:.0f} seconds left'
-        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
-  finally:
-    if is_terminal:
-      print('\r\033[K', end='', file=sys.stderr, flush=True)
+# ---- A digit in a picture ---------------------------------------------------------------------
+
+# Everything from here on may be deleted by whoever copies the module beside an old script.
 
 
 def extract_digit(pixels):
   """Turns a picture of a digit, dark on light or light on dark, into an image like MNIST's.
 
-  `pixels` is uint8 [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha.
-  Returns float32 [784]: 28x28 pixels from 0 for paper to 1 for ink. The digit fits into 20x20 of
-  them, its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist/ describes. A
-  `ValueError` says that the picture is blank, holds several digits, or is not such an array.
+  `pixels` is [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha; white is
+  1, 255 or, of integers, 65535. Returns float32 [784]: 28x28 pixels from 0 for paper to 1 for ink.
+  The digit fits into 20x20, its centre of mass in the middle: http://yann.lecun.com/exdb/mnist/.
+  A `ValueError` says what is wrong: no such array, a blank picture, or several digits.
   """
   pixels = np.asarray(pixels)
   is_picture = pixels.ndim == 2 or pixels.ndim == 3 and pixels.shape[2] <= 4
-  if not is_picture or pixels.size == 0 or pixels.dtype != np.uint8:
-    raise ValueError(f'pass uint8 [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
-  step = math.ceil(max(pixels.shape) / 160)  # 160x160 pixels still show the digit.
-  grey = _to_grey(pixels, step)
-  found = []
-  for picture, white in ((grey, 1), (255 - grey, 255)):  # Dark ink, then light ink.
-    ink = _remove_light(picture, white)
-    soft = _slide(np.mean, ink, 1)  # Less noise, and the pixels of a thin line are connected.
-    if not _is_blank(ink, soft):
-      digit = _choose_parts(ink, soft)
-      found.append((_skewness(picture, digit), ink, digit))
-  if not found:
-    raise ValueError('blank')
-  _, ink, digit = min(found, key=lambda item: item[0])  # There is less ink than paper around it.
-  if _are_side_by_side(digit):
-    raise ValueError('several digits side by side')
-  size = max(map(np.ptp, np.nonzero(digit))) + 1
-  if step > 1 and size < 40:  # Small in a large picture: again with the part around it.
-    top, left = (max(min(at) - size // 2, 0) * step for at in np.nonzero(digit))
-    return extract_digit(pixels[top : top + 2 * size * step, left : left + 2 * size * step])
-  return _scale_and_centre(ink * _slide(np.max, digit, round(len(ink) / 128) + 1))  # Soft edges.
+  if not is_picture or pixels.size == 0 or pixels.dtype.kind not in 'buif':
+    raise ValueError(f'pass numbers [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
+  least, most = float(np.min(pixels)), float(np.max(pixels))
+  if not 0 <= least <= most <= (255 if pixels.dtype.kind == 'f' else 65535):
+    raise ValueError(f'pass pixels from 0 to 1 or from 0 to 255, not from {least:g} to {most:g}')
+  white = 255 if pixels.dtype == np.uint8 else min(n for n in (1, 255, 65535) if most <= n)
+  while True:
+    step = -(-max(pixels.shape) // 160)  # 160x160 pixels still show the digit.
+    ink = _remove_paper(_to_grey(pixels, step, white))
+    digit = _choose_parts(ink)
+    rows, columns = np.nonzero(digit)
+    size = max(np.ptp(rows), np.ptp(columns)) + 1
+    if step == 1 or size >= 40:  # Twice the size of MNIST's digits.
+      break
+    top, left = (max(np.min(at) - size // 2, 0) * step for at in (rows, columns))
+    pixels = pixels[top : top + 2 * size * step, left : left + 2 * size * step]
+  for at in (columns, rows):  # Digits side by side, then one above the other.
+    inked = np.unique(at)
+    gaps = np.diff(inked, append=inked[-1])
+    sides = rows[at <= inked[np.argmax(gaps)]], rows[at > inked[np.argmax(gaps)]]
+    # Strokes of one digit are near to each other, or one of them is short.
+    is_near = np.max(gaps) <= size / 32 + 1 or min(map(np.ptp, sides)) <= 0.4 * np.ptp(rows)
+    if not is_near or np.max(gaps) > size / 8:
+      raise ValueError(f'several digits {"side by side" if at is columns else "above each other"}')
+  return _scale_and_centre(ink * _filter(np.maximum, digit, 2), 20 / size)  # With soft edges.
 
 
-def _to_grey(pixels, step):
+def _to_grey(pixels, step, white):
   """Averages step x step pixels and their colours, weighted as in ITU-R BT.601."""
   small = pixels.reshape(*pixels.shape[:2], -1)
   for _ in range(2):  # The rows, then the columns; in strips, as floats take more memory.
     strips = (np.ascontiguousarray(small[i : i + step]) for i in range(0, len(small), step))
     small = np.stack([np.mean(strip, 0, np.float32) for strip in strips]).swapaxes(0, 1)
-  channels = small.shape[2]
+  small, channels = small / white, small.shape[2]
   grey = small[..., :3] @ np.float32([0.299, 0.587, 0.114]) if channels > 2 else small[..., 0]
-  alpha = small[..., -1] / 255 if channels in (2, 4) else np.ones_like(grey)
+  alpha = small[..., -1] if channels in (2, 4) else np.ones_like(grey)
   # Transparent pixels become white, or black if the others are light.
-  return alpha * grey + (1 - alpha) * 255 * (np.sum(alpha * grey) < 128 * np.sum(alpha))
+  return alpha * grey + (1 - alpha) * (np.sum(alpha * grey) < 0.5 * np.sum(alpha))
 
 
-def _extend(picture, margin):
-  """Continues a picture beyond its border with the table or shadow there, but without the ink."""
-  picture = picture.copy()
-  for line in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
-    # Tables and shadows reach a corner. What is dark between two lighter places is ink.
-    from_end = np.maximum.accumulate(line[::-1])[::-1]
-    line[:] = np.minimum(np.maximum.accumulate(line), from_end)
-  return np.pad(picture, margin, mode='edge')
-
-
-def _remove_light(picture, white):
+def _remove_paper(picture):
   """Returns how much darker each pixel is than the paper, the picture's morphological closing."""
+  if np.mean(picture) < (np.min(picture) + np.max(picture)) / 2:  # There is less ink than paper.
+    picture = 1 - picture
   n = max(picture.shape) // 5 + 1  # What is dark and narrower than 2/5 of the picture is filled.
-  paper = _slide(np.min, _slide(np.max, _extend(picture, n), n), n)[n:-n, n:-n]
-  return (paper - picture) / np.maximum(paper, white)
+  paper = _filter(np.maximum, np.pad(picture, n, mode='edge'), n)
+  return 1 - picture / np.maximum(_filter(np.minimum, paper, n)[n:-n, n:-n], 1 / 255)
 
 
-def _is_blank(ink, soft):
-  """Tells whether nothing stands out from both the noise and the light around it."""
-  noise = np.quantile(np.abs(ink - soft), 0.25) / 0.3  # Mostly of the paper.
-  around = _slide(np.mean, ink, max(ink.shape) // 4)
-  return np.max(soft - around) < np.clip(4 * noise, 0.12, 0.4)
-
-
-def _choose_parts(ink, soft):
-  """Returns which pixels belong to the digit: its connected parts, without specks."""
-  mask = (ink > 0.4 * np.max(ink)) | (soft > 0.4 * np.max(soft))  # Ruled lines are fainter.
+def _choose_parts(ink):
+  """Returns which pixels belong to the digit: its connected parts, without specks and lines."""
+  soft = _filter(np.add, ink, 1) / 16  # Less noise; the sum of the binomial weights 1, 2, 1 is 16.
+  noise = np.quantile(np.abs(ink - soft), 0.25) / 0.3  # Its standard deviation, mostly of paper.
+  if np.max(soft) - np.median(soft) < np.clip(4 * noise, 0.12, 0.4):
+    raise ValueError('blank')
+  mask = soft > 0.3 * np.max(soft)  # Ruled lines are fainter.
   labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
   while not np.array_equal(labels, before):  # The largest number spreads, in leaps for speed.
-    before, labels = labels, mask * _slide(np.max, labels, 1)
+    before, labels = labels, mask * _filter(np.maximum, labels, 1)
     labels = mask * labels.ravel()[labels - 1]
   mass = np.bincount(labels.ravel(), (mask * ink).ravel())
-  return (mass > np.max(mass) / 8)[labels]
+  parts = [labels == part for part in np.flatnonzero(mass > np.max(mass) / 16)]  # No specks.
+  return np.any([part for part in parts if not _is_line(part)] or parts, axis=0)
 
 
-def _skewness(picture, digit):
-  """Returns the skewness of the pixels around the digit: below 0 if the darker ones are rarer."""
-  margin = int(0.4 * max(map(np.ptp, np.nonzero(digit))))
-  around = _extend(picture, margin)[_slide(np.max, np.pad(digit, margin), margin)]
-  return np.mean((around - np.mean(around)) ** 3) / max(np.std(around) ** 3, 1e-9)
+def _is_line(part):
+  """Returns whether a part lies along the picture's border, or crosses it as a narrow line."""
+  places = [(at + 0.5) / n - 0.5 for at, n in zip(np.nonzero(part), part.shape, strict=True)]
+  narrow, long = sorted(map(np.ptp, places))
+  is_outside = np.max(np.abs(places), axis=0) > 1 / 3
+  return np.mean(is_outside) > 0.8 or narrow < 0.05 and long > 0.9
 
 
-def _are_side_by_side(digit):
-  """Tells whether there are parts of half the height on both sides of a gap."""
-  rows, columns = np.nonzero(digit)
-  inked = np.unique(columns)
-  gaps = np.diff(inked, append=inked[-1])
-  is_left = columns <= inked[np.argmax(gaps)]
-  return max(gaps) > 1 and min(np.ptp(rows[is_left]), np.ptp(rows[~is_left])) > np.ptp(rows) / 2
-
-
-def _scale_and_centre(ink):
+def _scale_and_centre(ink, scale):
   """Fits the ink into 20x20 pixels and moves its centre of mass to the middle of 28x28."""
-  ink = ink / np.max(ink)
-  rows, columns = np.nonzero(ink > 0.2)
-  scale = 20 / (max(np.ptp(rows), np.ptp(columns)) + 1)
-  if scale < 1:  # NIST's digits were black and white before they were made smaller.
-    ink = np.clip(1.5 * ink - 0.4, 0, 1)
+  mask = np.pad(ink > 0.5 * np.max(ink), 1)
+  width = 2 * np.sum(mask) / np.sum(mask & ~_filter(np.minimum, mask, 1))  # Area and outline.
+  n = max(round((1.2 / scale - width) / 2), 0)  # Strokes get at least 1.2 of the 20 pixels.
+  ink = _filter(np.maximum, np.pad(ink, n), n)
   for _ in range(2):  # The rows, then the columns.
     at = np.arange(len(ink)) + 0.5
     centre = np.floor(scale * np.average(at, weights=np.sum(ink, 1))) + 0.5
@@ -433,15 +383,18 @@ def _scale_and_centre(ink):
   return np.float32(ink / np.max(ink)).ravel()
 
 
-def _slide(function, image, n):
-  """Applies `function`, such as np.max, to each pixel and those up to `n` rows or columns away."""
+def _filter(function, image, n):
+  """Applies np.maximum, np.minimum or np.add to windows of 2 n + 1 rows and columns."""
   for _ in range(2):
-    padded = np.pad(image, ((n, n), (0, 0)), mode='edge')
-    image = function(np.lib.stride_tricks.sliding_window_view(padded, 2 * n + 1, 0), -1).T
+    image, width = np.pad(image, ((n, n), (0, 0)), mode='edge'), 1
+    while width < 2 * n + 1:  # Two windows make one of up to twice their width.
+      step = min(width, 2 * n + 1 - width)
+      image, width = function(image[:-step], image[step:]), width + step
+    image = image.T
   return image
 
 
-def upright(pixels, content):
+def apply_exif(pixels, content):
   """Turns the pixels of a JPEG file, whose bytes are `content`, as EXIF (CIPA DC-008) says."""
   # The orientation: tag 274, type 3 (short), one value, and the value, in either byte order.
   big, little = rb'\x01\x12 \x00\x03 \x00\x00\x00\x01 \x00', rb'\x12\x01 \x03\x00 \x01\x00\x00\x00'
@@ -453,78 +406,362 @@ def upright(pixels, content):
   return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
 
 
-def turned(image):
-  """Returns [5, 784]: an image [784], not slanted, turned by -24, -12, 0, 12 and 24 degrees.
+# ---- Old texts: what lets a program of 2015 to 2019 run unchanged ------------------------------
 
-  The mean of a net's answers to them is right more often, and less sure where it is wrong. The
-  slant is taken out by second moments, as in LeCun et al., 1998; the digits become 5 % smaller.
+# TensorFlow 1's names, each with today's name in tensorflow.compat.v1, or with MODULE:NAME.
+_OLD = """
+mul=multiply sub=subtract neg=negative inv=reciprocal pack=stack unpack=unstack select=where
+batch_matmul=matmul listdiff=setdiff1d complex_abs=abs initialize_all_tables=tables_initializer
+scalar_summary=summary.scalar histogram_summary=summary.histogram image_summary=summary.image
+audio_summary=summary.audio merge_summary=summary.merge merge_all_summaries=summary.merge_all
+nn.rnn=nn.static_rnn nn.bidirectional_rnn=nn.static_bidirectional_rnn contrib.slim=tf_slim:
+train.SummaryWriter=summary.FileWriter train.SyncReplicasOptimizerV2=train.SyncReplicasOptimizer
+contrib.framework.get_or_create_global_step=train.get_or_create_global_step
+contrib.rnn.static_rnn=nn.static_rnn layers=tensorflow.python.layers.layers:
+contrib.rnn.static_bidirectional_rnn=nn.static_bidirectional_rnn
+contrib.rnn=tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:
+nn.rnn_cell=tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:
+contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
+contrib.learn.datasets.base=input_data: contrib.learn.datasets.mnist=input_data:
+contrib.learn.datasets.load_mnist=input_data:read_data_sets
+examples.tutorials.mnist.input_data=input_data: python=tensorflow.python: core=tensorflow.core:
+compat=tensorflow.compat: keras=tensorflow.keras:
+"""
+_OLD = dict(row.split('=') for row in _OLD.split())
+_GONE = {  # What to do about a name that is gone, by how it begins.
+  'contrib.slim': 'is the package tf_slim today: pip install tf_slim',
+  'contrib.tensorboard': 'is the package tensorboard today: pip install tensorboard',
+  'examples': 'is of another tutorial, "TensorFlow Mechanics 101": put its files beside yours',
+  'estimator': 'left TensorFlow with version 2.16: train in a loop, or with Keras',
+  'contrib': 'left TensorFlow with version 2.0: use tf.nn, tf.layers and tf.train',
+  '': 'is not in TensorFlow today',
+}
+# TensorFlow 1's arguments in their order, with today's names, and its keywords with today's.
+_ORDERS = {
+  'concat': 'axis values name',
+  'split': 'axis num_or_size_splits value name',
+  'nn.softmax_cross_entropy_with_logits': 'logits labels dim name',
+  'nn.sparse_softmax_cross_entropy_with_logits': 'logits labels name',
+  'nn.sigmoid_cross_entropy_with_logits': 'logits labels name',
+}
+_KEYWORDS = """
+concat_dim=axis split_dim=axis num_split=num_or_size_splits targets=labels stride=strides
+decay=momentum is_training=training scope=name rate=dilation_rate
+weights_initializer=kernel_initializer weights_regularizer=kernel_regularizer
+biases_initializer=bias_initializer biases_regularizer=bias_regularizer
+"""
+_KEYWORDS = dict(row.split('=') for row in _KEYWORDS.split())
+_folder = None  # Of the script that runs, with a separator at the end.
+
+
+class _Module(types.ModuleType):
+  """A module of TensorFlow 1: the names in `_OLD`, and all others as they are today."""
+
+  def __getattr__(self, name):
+    path = f'{self.__name__}.{name}'.removeprefix('tensorflow.')
+    parent = path.rpartition('.')[0]
+    found = _OLD.get(path) or _OLD.get(parent, f'{parent}.'.lstrip('.')) + name
+    if path.startswith('contrib.') and name in ('python', 'ops', parent.rpartition('.')[2]):
+      found = self  # contrib.layers.python.layers has what contrib.layers has.
+    elif any(old.startswith(path + '.') for old in _OLD):
+      found = _Module('tensorflow.' + path)
+    elif isinstance(found, str):
+      try:
+        found = pkgutil.resolve_name(found if ':' in found else 'tensorflow.compat.v1:' + found)
+      except (AttributeError, ImportError):
+        advice = next(_GONE[gone] for gone in _GONE if path.startswith(gone))
+        raise AttributeError(f'tf.{path} {advice}') from None
+    setattr(self, name, found)
+    return found
+
+
+@functools.cache
+def tensorflow_1():
+  """Returns TensorFlow 1: its names, argument orders, contrib functions and seeds, for old code.
+
+    tf = input_data.tensorflow_1()
+
+  An operation without a seed of its own took the number of the graph's nodes as its seed
+  (`random_seed.py` of TensorFlow 1.15). Here it does so again: the weights, dropout masks and
+  batches of a seeded graph are 1.15's, bit for bit.
   """
-  rows, columns = np.indices((28, 28)).reshape(2, 784) - 13.5
-  slant = image @ (rows * columns) / (image @ rows**2)
-  turns = np.exp(1j * np.radians([[-24], [-12], [0], [12], [24]])) / 0.95  # Complex rotation.
-  at = (rows + 1j * columns) * turns
-  away = np.stack([at.real, at.imag + slant * at.real])[..., np.newaxis] + 13.5 - np.arange(28)
-  near_rows, near_columns = np.maximum(1 - np.abs(away), 0)  # Bilinear interpolation.
-  return np.sum(near_rows @ image.reshape(28, 28) * near_columns, axis=2)
+  global _default_graph
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # Fast CPU kernels, also without AVX-512.
+  import tensorflow.compat.v1 as tf
+  from tensorflow.python.framework import random_seed
+  from tensorflow.python.ops import random_ops
+
+  tf.logging.set_verbosity(tf.logging.ERROR)
+  warnings.filterwarnings('ignore', module='tensorflow.python')  # That tf.layers is deprecated.
+  tf.disable_v2_behavior()
+  get_seed, today_uniform = random_seed.get_seed, random_ops.random_uniform
+
+  def get_seed_1(seed):
+    graph = tf.get_default_graph()
+    return get_seed(graph.version if seed is None and graph.seed is not None else seed)
+
+  def random_uniform(shape, minval=0, maxval=None, dtype=tf.float32, seed=None, name=None):
+    if tf.as_dtype(dtype).is_floating:  # Today's makes fewer nodes of integers.
+      minval, maxval = (
+        float(bound) if isinstance(bound, int) else bound
+        for bound in (minval, 1 if maxval is None else maxval)
+      )
+    return today_uniform(shape, minval, maxval, dtype, seed, name)
+
+  random_seed.get_seed, random_ops.random_uniform = get_seed_1, random_uniform
+  _OLD.update({'random_uniform': random_uniform, 'random.uniform': random_uniform})
+  _default_graph = tf.get_default_graph
+  type(tf.flags.FLAGS)._parse_flags = lambda flags: flags(sys.argv)
+  module = _Module('tensorflow')
+  # For `from tensorflow import *`. The oldest versions had no tf.print.
+  module.__all__ = ['contrib', *(name for name in dir(tf) if name[0] != '_' and name != 'print')]
+  return module
 
 
-def _convert(code, table, place):
-  """Returns Python code with the replacements of `table` made, and prints a line about each."""
-  # Comments and strings become characters that no pattern matches; data folders are replaced.
-  hidden = {i: 0x10F000 + i for i in range(32, 127)}
-  folder = r'(?<=data_sets\(|train_dir=)["\'](?!MNIST_data|[^)]*(?:ashion|emnist|_url))[^"\']*.'
-  folder = rf'{folder}|["\'](?:/tmp/[\w/]*|\./MNIST_)data/?["\']|(?<=dataset\()["\']mnist.'
-  literal = re.compile(rf'(?<=#)[^\n]+|({folder})|("""|\'\'\'|"|\')(?:\\.|.)*?\2', re.DOTALL)
-  new = literal.sub(lambda m: "'MNIST_data'" if m[1] else m[0].translate(hidden), code)
-  for old, replacement in table:
-    new = re.sub(rf'(?<!\w){old}(?!\w)'.replace('.', r'\.'), replacement, new, flags=re.ASCII)
-  shown = {there: here for here, there in hidden.items()}
-  for i, (was, line) in enumerate(zip(code.split('\n'), new.split('\n'), strict=True), 1):
-    if was != line.translate(shown):
-      print(f'{place}line {i}: {was.strip()}  ->  {line.translate(shown).strip()}')
-    for name in re.findall(r'\bt\w+\.(?:contrib|estimator|layers)[\w.]*|\w+Cell\b', line):
-      print(f'{place}line {i}: {name} stays: use tf.nn; tf.layers and cells need tf_keras')
-  return new.translate(shown)
+def _call(name, /, *arguments, **keywords):
+  """Calls today's function `name` with TensorFlow 1's arguments."""
+  if '.' in name or arguments and isinstance(arguments[0], int):  # Else it is today's order.
+    keywords.update(zip(_ORDERS[name].split(), arguments, strict=False))
+    arguments = ()
+  keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
+  return pkgutil.resolve_name('tensorflow.compat.v1:' + name)(*arguments, **keywords)
+
+
+def _layer(name, /, *arguments, activation_fn=None, normalizer_fn=None, **keywords):
+  """Calls `tf.layers` with the arguments of `tf.contrib.layers`."""
+  tf, parameters = tensorflow_1(), keywords.pop('normalizer_params', None) or {}
+  first = 'inputs', 'num_outputs', 'kernel_size'
+  arguments += tuple(keywords.pop(key) for key in first if key in keywords)
+  keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
+  if name in ('dense', 'conv2d', 'conv2d_transpose'):
+    keywords['use_bias'] = not normalizer_fn and keywords.get('bias_initializer', '') is not None
+  outputs = getattr(tf.layers, name)(*arguments, **keywords)
+  outputs = normalizer_fn(outputs, **parameters) if normalizer_fn else outputs
+  return activation_fn(outputs) if activation_fn else outputs
+
+
+@contextlib.contextmanager
+def _arg_scope(functions, **keywords):
+  """Gives functions of `tf.contrib.layers` other defaults within a `with` block."""
+  scope = functions if isinstance(functions, dict) else dict.fromkeys(functions, keywords)
+  before = {function: function.keywords.copy() for function in scope}
+  for function, defaults in scope.items():
+    function.keywords.update(defaults)
+  try:
+    yield {function: function.keywords.copy() for function in scope}
+  finally:
+    for function, defaults in before.items():
+      function.keywords.clear()
+      function.keywords.update(defaults)
+
+
+def _batch_normalization(inputs, axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True,
+                         training=False, name=None, reuse=None, trainable=True,
+                         updates_collections='update_ops', **_):  # fmt: skip
+  """Is `tf.layers.batch_normalization` for the last axis, which TensorFlow's wheel lacks."""
+  tf, size, trainable = tensorflow_1(), inputs.shape[-1:], {'trainable': trainable}
+  with tf.variable_scope(name, 'batch_normalization', [inputs], reuse=reuse):
+    gamma = tf.get_variable('gamma', initializer=tf.ones(size), **trainable) if scale else None
+    beta = tf.get_variable('beta', initializer=tf.zeros(size), **trainable) if center else None
+    averages = [
+      tf.get_variable('moving_mean', initializer=tf.zeros(size), trainable=False),
+      tf.get_variable('moving_variance', initializer=tf.ones(size), trainable=False),
+    ]
+    moments = tf.nn.moments(inputs, list(range(inputs.shape.ndims - 1)))
+    training = tf.cast(training, tf.bool)
+    moments = [tf.where(training, *pair) for pair in zip(moments, averages, strict=True)]
+    updates = [
+      tf.assign_sub(average, (1 - momentum) * (average - moment))
+      for average, moment in zip(averages, moments, strict=True)
+    ]
+    for update in updates:
+      tf.add_to_collection(updates_collections, update)  # None means at once.
+    with tf.control_dependencies([] if updates_collections else updates):
+      return tf.nn.batch_normalization(inputs, *moments, beta, gamma, epsilon)
+
+
+def _dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
+  """Makes the nodes of TensorFlow 1.15 in their order, because seeds count them."""
+  tf = tensorflow_1()
+  rate = 1.0 - keep_prob if rate is None else rate
+  with tf.name_scope(name, 'dropout', [x]):
+    x = tf.convert_to_tensor(x)
+    if not tf.is_tensor(rate) and rate == 0:
+      return x
+    rate = tf.convert_to_tensor(rate, x.dtype)
+    shape = tf.shape(x) if noise_shape is None else noise_shape
+    random = tf.random_uniform(shape, dtype=x.dtype, seed=seed)
+    scale = 1 / (1 - rate)
+    kept = random >= rate
+    outputs = x * scale * tf.cast(kept, x.dtype)
+    outputs.set_shape(x.shape)
+    return outputs
+
+
+def _contrib_dropout(inputs, keep_prob=0.5, noise_shape=None, is_training=True, **_):
+  return tensorflow_1().layers.dropout(inputs, 1 - keep_prob, noise_shape, training=is_training)
+
+
+def _variance_scaling(factor=2.0, mode='FAN_IN', uniform=False, seed=None, dtype=None):
+  """Divides by `sqrt(n / 1.3)`, as contrib did; today's function divides by `sqrt(n) * 0.88`."""
+  scale = factor if uniform else factor * 1.3 * 0.87962566103423978**2
+  kind = 'uniform' if uniform else 'truncated_normal'
+  return tensorflow_1().variance_scaling_initializer(scale, mode.lower(), kind, seed)
+
+
+def _xavier(uniform=True, seed=None, dtype=None):
+  return _variance_scaling(1.0, 'FAN_AVG', uniform, seed)
+
+
+load_mnist = read_data_sets  # Its name in contrib.learn.datasets.mnist.
+_relu = {'activation_fn': lambda x: tensorflow_1().nn.relu(x)}
+_conv2d = partial(_layer, 'conv2d', padding='SAME', **_relu)
+_OLD |= {
+  **{name: partial(_call, name) for name in _ORDERS},
+  'nn.dropout': _dropout,
+  'layers.batch_normalization': _batch_normalization,
+  'contrib.framework.arg_scope': _arg_scope,
+  'contrib.learn.datasets.load_dataset': lambda name: {'mnist': load_mnist}[name](),
+  'contrib.layers.avg_pool2d': partial(_layer, 'average_pooling2d', stride=2),
+  'contrib.layers.batch_norm': partial(
+    _layer, 'batch_normalization', decay=0.999, scale=False, is_training=True
+  ),
+  'contrib.layers.conv2d': _conv2d,
+  'contrib.layers.convolution2d': _conv2d,
+  'contrib.layers.conv2d_transpose': partial(_layer, 'conv2d_transpose', padding='SAME', **_relu),
+  'contrib.layers.dropout': partial(_contrib_dropout),
+  'contrib.layers.flatten': partial(_layer, 'flatten'),
+  'contrib.layers.fully_connected': partial(_layer, 'dense', **_relu),
+  'contrib.layers.linear': partial(_layer, 'dense'),
+  'contrib.layers.max_pool2d': partial(_layer, 'max_pooling2d', stride=2),
+  'contrib.layers.variance_scaling_initializer': _variance_scaling,
+  'contrib.layers.xavier_initializer': _xavier,
+  'contrib.layers.xavier_initializer_conv2d': _xavier,
+  'contrib.layers.l1_regularizer': lambda c: lambda w: c * tensorflow_1().reduce_sum(abs(w)),
+  'contrib.layers.l2_regularizer': lambda c: lambda w: c * tensorflow_1().nn.l2_loss(w),
+}
+
+
+def _import(name, globals=None, locals=None, fromlist=(), level=0, python=builtins.__import__):
+  """Imports as Python does, but gives TensorFlow 1 to `__main__` and the script's folder."""
+  caller = globals or {}
+  file = caller.get('__file__') or ''
+  is_old_text = caller.get('__name__') == '__main__' or (
+    file.startswith(_folder) and '-packages' not in file and file != __file__
+  )
+  package, _, path = name.partition('.')
+  if package != 'tensorflow' or level or not is_old_text:
+    return python(name, globals, locals, fromlist, level)
+  try:
+    if path.split('.')[0] in ('python', 'core', 'compat', 'keras'):
+      found = python(name, globals, locals, fromlist, level)
+    else:
+      found = operator.attrgetter(path)(tensorflow_1()) if path else tensorflow_1()
+      for attribute in {*(fromlist or ())} - {'*'}:
+        getattr(found, attribute)
+  except AttributeError as error:
+    raise ImportError(error) from None
+  return found if fromlist else tensorflow_1()
+
+
+def _excepthook(kind, error, trace):
+  """Prints an error as Python does, without the calls of this file that run the script."""
+  shown = link = traceback.TracebackException(kind, error, trace)
+  hidden, here = ('<module>', '_run', '_compile', '_import'), os.path.realpath(__file__)
+  while link:
+    link.stack[:] = [
+      call
+      for call in link.stack
+      if call.name not in hidden or os.path.realpath(call.filename) != here
+    ]
+    link = link.__cause__ or link.__context__
+  print(*shown.format(), sep='', end='', file=sys.stderr)
+
+
+def _python_3(code):
+  """Returns Python 3's code as it is, and Python 2's with brackets around what `print` prints."""
+  edits, words = [], []
+  with contextlib.suppress(tokenize.TokenError, IndentationError), warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # Compiling the code warns again.
+    try:
+      ast.parse(code)
+    except SyntaxError:
+      for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        prints = bool(words) and words[0].string == 'print'
+        if token.type == tokenize.NEWLINE or token.string in ('; ' if prints else '; :').split():
+          edits += _brackets(words) if prints else []
+          words = []
+        elif token.type != tokenize.COMMENT and token.string.strip():
+          words.append(token)
+  lines = code.splitlines(keepends=True)
+  for (row, column), old, new in reversed(edits):
+    line = lines[row - 1]
+    lines[row - 1] = line[:column] + new + line[column + len(old) :]
+  return ''.join(lines)
+
+
+def _brackets(words):
+  """Returns the edits [(position, old, new)] that make a `print` statement a call."""
+  edits, depth = [(words[0].end, '', '(')], 0
+  end = " end=' ')" if words[-1].string == ',' else ')'
+  if len(words) > 1 and words[1].string == '>>':
+    edits.append((words[1].start, '>>', 'file='))
+    for word in words[2:]:
+      depth += (word.string in '([{') - (word.string in ')]}')
+      if word.string == ',' and depth == 0:  # Behind `file=`, only `*(x, y)` may follow.
+        edits.append((word.end, '', '*('))
+        end = '),' + end if words[-1].string == ',' else ',))'
+        break
+  return [*edits, (words[-1].end, '', end)]
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+  """Loads a module from the script's folder."""
+
+  def get_code(self, fullname):
+    return _compile(self.path)
+
+
+def _compile(path):
+  try:
+    with tokenize.open(path) as f:
+      code = f.read()
+    if '\0' in code:
+      raise ValueError('it holds zero bytes')
+  except (ValueError, SyntaxError) as error:
+    raise OSError(f'{path} is no Python script: {error}') from None
+  return compile(_python_3(code), path, 'exec', dont_inherit=True)
+
+
+def _run(arguments):
+  """Runs an old script as Python does, or prepares a prompt or a notebook for old pages."""
+  global _folder
+  if not arguments and not sys.flags.inspect and not hasattr(sys, 'ps1'):
+    sys.exit('Usage: python input_data.py OLD_SCRIPT [ITS_FLAGS], or python -i input_data.py')
+  builtins.__import__, sys.excepthook = _import, _excepthook
+  script = os.path.realpath(arguments[0] if arguments else 'prompt')
+  sys.path[0], _folder = os.path.dirname(script), os.path.join(os.path.dirname(script), '')
+  finder = importlib.machinery.FileFinder(sys.path[0], (_Loader, ['.py']))
+  sys.path_importer_cache[sys.path[0]] = finder
+  vars(builtins).update(xrange=range, raw_input=input, unicode=str)
+  for name in 'int', 'float', 'bool', 'object':
+    vars(np).setdefault(name, vars(builtins)[name])
+  vars(np).setdefault('infty', np.inf)
+  if np.lib.NumpyVersion(np.__version__) >= '2.0.0':
+    np.set_printoptions(legacy='1.25')  # As np.float32(0.5), version 2 prints what was 0.5.
+  if arguments:
+    try:
+      code = _compile(script)
+    except OSError as error:
+      sys.exit(str(error))
+    main = types.ModuleType('__main__')
+    main.__file__, sys.modules['__main__'], sys.argv = script, main, arguments
+    exec(code, vars(main))
 
 
 if __name__ == '__main__':
-  # A regular expression for whole names -> its replacement. A dot is a dot, ARG an argument.
-  rows = r"""
-from tensorflow[\w.]*mnist import +(mnist, )?input_data(, mnist)? -> import input_data
-from tensorflow.(ex|con)[\w.]* import (mnist|learn)(?! as|,) -> import input_data as \2
-[\w.]*learn.datasets[\w.]*load_(mnist|dataset(?=\('M)) -> __import__('input_data').read_data_sets
-tensorflow.(examples|contrib|compat)[\w.]*mnist(.input_data)?(?! import mnist) -> input_data
-(import [^#;\n]*tensorflow) as (\w+)([\w., ]*\w)? -> \1.compat.v1 as \2\3; \2.disable_v2_behavior()
-from tensorflow.contrib import rnn -> from tensorflow.compat.v1.nn import rnn_cell as rnn
-(tf.contrib.)?rnn.static_rnn -> tf.nn.static_rnn   tf.train.SummaryWriter -> tf.summary.FileWriter
-tf.contrib.rnn -> tf.nn.rnn_cell   np.(int|float|bool) -> \1   tostring(?=\(\)) -> tobytes
-tf.contrib.layers.l2_regularizer -> (lambda scale: lambda w: scale * tf.nn.l2_loss(w))
-tf.contrib.layers.xavier_initializer(_conv2d)? -> tf.glorot_uniform_initializer
-tf.mul -> tf.multiply   tf.sub -> tf.subtract   tf.neg -> tf.negative   tf.inv -> tf.reciprocal
-tf.(un)?pack -> tf.\1stack   tf.select -> tf.where   tf.batch_matmul -> tf.matmul   xrange -> range
-tf.(scalar|histogram|image|merge(_all)?)_summar(y|ies) -> tf.summary.\1   mnist.input_data -> mnist
-tf.concat\((-?\d)(,\s*)ARG -> tf.concat(\3\2\1   tf.split\((\d), *ARG, *ARG -> tf.split(\3, \2, \1
-(\w*(max|oid)_cross_entropy_with_logits\(\s*)ARG(,\s*)ARG -> \1logits=\3\4labels=\5
-print\b *(?![\s(=>]|if |for )(ARG(,ARG)*,?)(?=\s*([;#\n]|\Z)) -> print(\1)
-"""
-  call = r'\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)'
-  arg = rf'((?:[^][(),=;#\\\r\n]|\\\r?\n|{call}|\[(?:[^][]|\[[^][]*\])*\])+(?<! ))'
-  table = [row.split(' -> ') for row in re.split('\n|   ', rows.strip().replace('ARG', arg))]
-  sys.stdout.reconfigure(errors='backslashreplace')
-  try:
-    _, old_name, new_name = sys.argv
-    text = pathlib.Path(old_name).read_bytes().decode('utf-8', 'surrogateescape')
-    if '\0' in text:
-      raise ValueError(f'{old_name} is not text')
-    if old_name.endswith('.ipynb'):
-      notebook = json.loads(text)
-      for i, cell in enumerate(notebook['cells'], 1):
-        if cell['cell_type'] == 'code':
-          cell['source'] = _convert(''.join(cell['source']), table, f'cell {i}, ').splitlines(True)
-      text = json.dumps(notebook, indent=1, ensure_ascii=text.isascii()) + '\n'
-    else:
-      text = _convert(text, table, '')
-    with open(new_name, 'xb') as f:
-      f.write(text.encode('utf-8', 'surrogateescape'))
-  except (OSError, ValueError, KeyError) as error:
-    sys.exit(f'Usage: python input_data.py old.py new.py ({error})')
+  sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+  import input_data
+
+  input_data._run(sys.argv[1:])

@@ -5,19 +5,22 @@ import os
 import sys
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # Set it to 0 to see TensorFlow's own log.
-# TensorFlow turns on its fast CPU kernels by itself only on processors with AVX-512.
-os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
+os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # Fast CPU kernels, also without AVX-512.
+sys.modules.setdefault('keras.src.optimizers', None)  # Keeps TensorFlow from loading Keras.
 import tensorflow.compat.v1 as tf
 
 import input_data
 
 tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
+sys.modules['keras.src.optimizers'] or sys.modules.pop('keras.src.optimizers')  # As it was.
 
 
 def main(flags):
   """Trains the model, and prints its accuracy on the test digits."""
-  mnist = input_data.read_data_sets(flags.data_dir, one_hot=True, seed=flags.seed)
+  mnist = input_data.read_data_sets(
+    flags.data_dir, one_hot=True, validation_size=None, seed=flags.seed
+  )
   # The model: the evidence for each digit is a weighted sum of the pixels, plus a bias.
   x = tf.placeholder(tf.float32, [None, 784])
   W = tf.Variable(tf.zeros([784, 10]))
@@ -34,19 +37,17 @@ def main(flags):
     for _ in range(flags.steps):
       batch_xs, batch_ys = mnist.train.next_batch(flags.batch_size)
       sess.run(train_step, feed_dict={x: batch_xs, y_: batch_ys})
-    test = {x: mnist.test.images, y_: mnist.test.labels}
-    print('test accuracy %g' % sess.run(accuracy, feed_dict=test))
+    print('test accuracy %g' % accuracy.eval({x: mnist.test.images, y_: mnist.test.labels}))
 
 
 if __name__ == '__main__':
-  parser = argparse.ArgumentParser(description=__doc__)
+  parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
   parser.add_argument('--data_dir', default='MNIST_data', help='folder of the MNIST archives')
   parser.add_argument('--steps', type=int, default=1000, help='training steps')
   parser.add_argument('--batch_size', type=int, default=100, help='images in a training step')
   parser.add_argument('--learning_rate', type=float, default=0.5, help='of gradient descent')
   parser.add_argument('--seed', type=int, help='makes a run repeatable')
-  # Pasted into a prompt or a notebook, the program has no command line of its own.
-  own = os.path.basename(sys.argv[0] or '-') == os.path.basename(globals().get('__file__', ''))
-  arguments = parser.parse_args(None if own else [])
+  # A prompt, a notebook or an editor's interactive window has no command line for this program.
+  from_shell = os.path.basename(globals().get('__file__', '-')) == os.path.basename(sys.argv[0])
   with tf.Graph().as_default():
-    main(arguments)
+    main(parser.parse_args(None if from_shell else []))

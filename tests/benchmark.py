@@ -2,6 +2,7 @@
 
   python tests/benchmark.py             a training step, 1,000 steps, and the softmax program
   python tests/benchmark.py --accuracy  the recipe of mnist_deep.py --fast, trained to its end
+  python tests/benchmark.py --start     what it takes to load TensorFlow, with Keras and without
 
 All take turns, as machines get slower and faster: a table has the medians of the rounds and of
 each round's ratio. What is not installed is left out.
@@ -26,24 +27,30 @@ sys.path.insert(0, str(ROOT))
 
 import input_data  # noqa: E402
 
-Schedule = namedtuple('Schedule', 'steps batch_size rate beta2 max_shift falls')
-FAST = Schedule(1000, 100, 3e-3, 0.97, 1, True)
-TUTORIAL = Schedule(1000, 50, 1e-4, 0.999, 0, False)  # The first of its 20,000 steps.
+Schedule = namedtuple('Schedule', 'steps batch_size rate beta2 keep_prob fast')
+FAST = Schedule(600, 100, 3e-3, 0.97, 0.7, True)
+TUTORIAL = Schedule(1000, 50, 1e-4, 0.999, 0.5, False)  # The first of its 20,000 steps.
 CPUINFO = open('/proc/cpuinfo').read() if os.path.exists('/proc/cpuinfo') else ''
 BFLOAT16 = 'avx512_bf16' in CPUINFO or 'amx_bf16' in CPUINFO
 
 
 def rate_at(schedule, step, minimum=min):
   """Returns the rate of a step: constant, or rising for a fifth of the steps and then falling."""
-  if not schedule.falls:
+  if not schedule.fast:
     return schedule.rate
   rise, fall = 5 * (step + 1) / schedule.steps, 1.25 * (1 - step / schedule.steps)
   return schedule.rate * minimum(rise, fall)
 
 
+def shifted(images):
+  """Shifts the images [n, 784] as mnist_deep.py does."""
+  moves = np.random.randint(-1, 2, [len(images), 1, 2]) @ [28, 1]
+  return np.take_along_axis(images, (np.arange(784) + moves) % 784, axis=1)
+
+
 def tensorflow_net(schedule, seed, bfloat16=False):
   """Builds the graph that mnist_deep.py runs."""
-  from mnist_deep import deepnn, tf
+  from mnist_deep import deepnn, scale_weights, tf
 
   tf.set_random_seed(seed)
   x, y_ = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [None, 10])
@@ -57,9 +64,11 @@ def tensorflow_net(schedule, seed, bfloat16=False):
   config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = int(bfloat16)
   sess = tf.Session(config=config)
   sess.run(tf.global_variables_initializer())
+  if schedule.fast:
+    scale_weights(sess)
 
   def train(images, labels):
-    sess.run(train_step, {x: images, y_: labels, keep_prob: 0.5})
+    sess.run(train_step, {x: images, y_: labels, keep_prob: schedule.keep_prob})
 
   return train, lambda images: sess.run(y_conv, {x: images, keep_prob: 1.0})
 
@@ -70,10 +79,12 @@ def keras_net(schedule, seed):
 
   utils.set_random_seed(seed)
   model = Sequential([layers.Input([784]), layers.Reshape([28, 28, 1])])
+  start = {'kernel_initializer': 'lecun_normal'}
   for n in 32, 64:
-    model.add(layers.Conv2D(n, 5, padding='same', activation='relu'))
+    model.add(layers.Conv2D(n, 5, padding='same', activation='relu', **start))
     model.add(layers.MaxPooling2D())
-  for layer in layers.Flatten(), layers.Dense(1024, 'relu'), layers.Dropout(0.5), layers.Dense(10):
+  dense = layers.Dense(1024, 'relu', **start), layers.Dropout(1 - schedule.keep_prob)
+  for layer in layers.Flatten(), *dense, layers.Dense(10, **start):
     model.add(layer)
   rate = functools.partial(rate_at, schedule, minimum=ops.minimum)
   adam = optimizers.Adam(lambda: rate(adam.iterations), beta_2=schedule.beta2)
@@ -90,9 +101,17 @@ def torch_net(schedule, seed, tuned=False, bfloat16=False):
   nn, layers = torch.nn, []
   for channels, features in (1, 32), (32, 64):
     layers += [nn.Conv2d(channels, features, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
-  layers += [nn.Flatten(), nn.Linear(7 * 7 * 64, 1024), nn.ReLU(), nn.Dropout(0.5)]
+  layers += [
+    nn.Flatten(),
+    nn.Linear(7 * 7 * 64, 1024),
+    nn.ReLU(),
+    nn.Dropout(1 - schedule.keep_prob),
+  ]
   layout = torch.channels_last if tuned else torch.contiguous_format
   net = nn.Sequential(*layers, nn.Linear(1024, 10)).to(memory_format=layout)
+  for layer in net if schedule.fast else []:
+    if hasattr(layer, 'weight'):
+      nn.init.trunc_normal_(layer.weight, 0, layer.weight[0].numel() ** -0.5)
   adam = torch.optim.Adam(net.parameters(), betas=(0.9, schedule.beta2), fused=tuned or None)
   steps = iter(range(10**9))
 
@@ -119,7 +138,8 @@ def jax_net(schedule, seed):
   pool = stax.MaxPool((2, 2), (2, 2))
   layers = [stax.Conv(32, (5, 5), padding='SAME'), stax.Relu, pool]
   layers += [stax.Conv(64, (5, 5), padding='SAME'), stax.Relu, pool]
-  layers += [stax.Flatten, stax.Dense(1024), stax.Relu, stax.Dropout(0.5), stax.Dense(10)]
+  layers += [stax.Flatten, stax.Dense(1024), stax.Relu]
+  layers += [stax.Dropout(schedule.keep_prob), stax.Dense(10)]
   initial, net = stax.serial(*layers)
   start, update, parameters_of = optimizers.adam(schedule.rate, 0.9, schedule.beta2, 1e-8)
 
@@ -158,11 +178,12 @@ def run_peer(peer, seed, warm_up, test, *schedule):
   (build, options), schedule = PEERS[peer], Schedule(*schedule)
   step, logits = build(schedule, seed, **options)
   data = input_data.read_data_sets(ROOT / 'MNIST_data', one_hot=True, seed=seed)
-  data.train.max_shift = schedule.max_shift
   accuracy = np.nan
   for steps in warm_up, schedule.steps:
     started = time.perf_counter()
     batches = (data.train.next_batch(schedule.batch_size) for _ in range(steps))
+    if schedule.fast:
+      batches = ((shifted(images), labels) for images, labels in batches)
     if build == keras_net:
       batches = [map(np.concatenate, zip(*batches, strict=True))] if steps else []
     for images, labels in batches:
@@ -186,7 +207,7 @@ def run(*command):
 
 def run_whole(seed, schedule):
   """Trains mnist_deep.py with its checkpoint; returns the seconds until that, and the accuracy."""
-  flags = ['--seed', seed, '--steps', schedule.steps, *['--fast'] * schedule.falls]
+  flags = ['--seed', seed, '--steps', schedule.steps, *['--fast'] * schedule.fast]
   with tempfile.TemporaryDirectory() as folder:
     line, first, *_ = run('mnist_deep.py', *flags, '--log_dir', folder)
     return os.path.getmtime(f'{folder}/checkpoint') - first, float(line.split()[-1])
@@ -224,7 +245,8 @@ def compare(title, results, scale=1):
 def main():
   parser = argparse.ArgumentParser(description='Measures the programs beside their peers.')
   parser.add_argument('--rounds', type=int, default=5, help='how often each takes its turn')
-  parser.add_argument('--accuracy', action='store_true', help='train the fast recipe instead')
+  for name in '--accuracy', '--start':
+    parser.add_argument(name, action='store_true')
   parser.add_argument('--run', type=json.loads, help=argparse.SUPPRESS)
   flags = parser.parse_args()
   if flags.run:
@@ -232,6 +254,11 @@ def main():
   processor = (re.findall('model name.*: (.*)', CPUINFO) or ['Unknown processor'])[0]
   print(f'{processor}, {os.cpu_count()} cores, Python {sys.version.split()[0]}')
   print(f'AVX-512: {"avx512f" in CPUINFO}; bfloat16 instructions: {BFLOAT16}')
+  if flags.start:
+    for command in ['-c', 'import tensorflow'], ['-c', 'import mnist_deep'], ['mnist_softmax.py']:
+      seconds = [run(*command)[2] for _ in range(flags.rounds)]
+      print(f'{command[-1]}: {np.median(seconds):.1f} seconds', flush=True)
+    return
   peers = [peer for peer in PEERS if BFLOAT16 or 'bfloat16' not in peer]
   if flags.accuracy:
     peers = [WHOLE, *(peer for peer in peers if 'JAX' not in peer and 'most' not in peer)]
@@ -240,8 +267,6 @@ def main():
   compare('A training step of 50 images', steps, 1e3 / 100)
   both = take_turns([OURS, WHOLE], flags.rounds, TUTORIAL, test=True)
   compare("The first 1,000 steps of the tutorial's schedule", both)
-  seconds = np.median([run('mnist_softmax.py')[2] for _ in range(flags.rounds)])
-  print(f'\nThe whole of mnist_softmax.py takes {seconds:.1f} seconds.')
 
 
 if __name__ == '__main__':

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import functools
 import gzip
 import io
 import math
@@ -33,14 +32,12 @@ def run(program, *flags, cwd=ROOT, **options):
   return subprocess.run(command, cwd=cwd, check=False, **options)
 
 
-def run_here(program, *flags, validation_size=5000):
+def run_here(program, *flags):
   """Runs a program in this process, which has loaded TensorFlow; returns the lines it prints."""
   printed = io.StringIO()
-  read = functools.partial(input_data.read_data_sets, validation_size=validation_size)
   with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
     patch.chdir(ROOT)
     patch.setattr(sys, 'argv', [program, *map(str, flags)])
-    patch.setattr(input_data, 'read_data_sets', read)
     try:
       runpy.run_path(program, run_name='__main__')
     except SystemExit as ended:

@@ -7,8 +7,6 @@ import ssl
 import threading
 import time
 
-TESTS = pathlib.Path(__file__).resolve().parent
-
 
 class Handler(http.server.BaseHTTPRequestHandler):
   """Answers `/MODE/FILE` with the file, in the way that MODE names."""
@@ -37,16 +35,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serve(folder, tls=False):
-  """Serves `folder`, yielding the server, whose `url` has no slash at its end."""
+def serve(folder, certificate=None):
+  """Serves `folder`, by HTTPS with a certificate; the server's `url` has no slash at its end."""
   with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler) as server:
     server.folder = pathlib.Path(folder)
     server.requests = []
-    if tls:
+    if certificate:
       context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-      context.load_cert_chain(TESTS / 'self_signed.pem')
+      certificate.configure_cert(context)
       server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.url = f'http{"s" if tls else ""}://127.0.0.1:{server.server_port}'
+    server.url = f'http{"s" if certificate else ""}://127.0.0.1:{server.server_port}'
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
       yield server

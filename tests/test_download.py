@@ -11,7 +11,8 @@ import sys
 import time
 
 import pytest
-from server import TESTS, serve
+import trustme
+from server import serve
 
 import input_data
 from conftest import ROOT, lines_of, run
@@ -30,6 +31,11 @@ def server():
     yield server
 
 
+@pytest.fixture(autouse=True)
+def no_archives_beside_the_module(tmp_path, monkeypatch):
+  monkeypatch.setattr(input_data, '__file__', str(tmp_path / 'module' / 'input_data.py'))
+
+
 def contents(folder):
   return {path.name: path.read_bytes() for path in pathlib.Path(folder).glob('*-ubyte*')}
 
@@ -38,7 +44,7 @@ def read_fails(folder, **options):
   """Returns what the `OSError` says; nothing may be left behind."""
   with pytest.raises(OSError) as info:
     input_data.read_data_sets(folder / 'new', **options)
-  assert not (folder / 'new').exists()
+  assert list((folder / 'new').iterdir()) == []
   return str(info.value)
 
 
@@ -61,19 +67,23 @@ def test_a_new_folder_is_filled_from_the_first_mirror(tmp_path, monkeypatch, ser
   assert os.stat(tmp_path / 'new/data' / NAMES[0]).st_mode == os.stat(tmp_path / 'other').st_mode
 
 
-@pytest.mark.parametrize('url', [None, '', input_data.DEFAULT_SOURCE_URL])
+MNIST_URLS = [None, '', input_data.DEFAULT_SOURCE_URL, 'http://yann.lecun.com/exdb/mnist']
+MNIST_URLS += ['http://ossci-datasets.s3.amazonaws.com/mnist/']
+
+
+@pytest.mark.parametrize('url', MNIST_URLS)
 @pytest.mark.parametrize('mode', ['403', 'garbage', 'portal', 'short', 'flipped', 'stall'])
 def test_without_an_address_the_next_mirror_steps_in(tmp_path, server, monkeypatch, mode, url):
   if mode == 'stall':
     monkeypatch.setattr(input_data, 'STALL_SECONDS', 1)
-  monkeypatch.setattr(input_data, 'MIRRORS', (f'{server.url}/{mode}/', REAL))
+  monkeypatch.setattr(input_data, 'MIRRORS', (f'{server.url}/{mode}/', f'{REAL}/'))
   path = input_data.maybe_download(NAMES[1], str(tmp_path), url)
   assert path == str(tmp_path / NAMES[1]) and contents(tmp_path) == {NAMES[1]: ARCHIVES[NAMES[1]]}
 
 
 def test_a_mirror_has_to_send_the_published_bytes(tmp_path, monkeypatch, digits):
-  monkeypatch.setattr(input_data, 'MIRRORS', (f'file://{digits}',))  # Intact, but of other data.
-  assert 'bytes that came do not have the published SHA-256' in read_fails(tmp_path)
+  monkeypatch.setattr(input_data, 'MIRRORS', (f'file://{digits}/',))  # Intact, but of other data.
+  assert 'bytes do not have the published SHA-256' in read_fails(tmp_path)
 
 
 def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server, monkeypatch):
@@ -83,11 +93,11 @@ def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server, monke
       f'http://127.0.0.1:{s.getsockname()[1]}/': 'Connection refused',
       'http://no-such-host.invalid/mnist': '(Name|nodename|resolution)',
       f'{server.url}/403/': 'HTTP Error 403',
-      f'{server.url}/garbage/': 'no valid address or answer',
+      f'{server.url}/garbage/': 'owned',
       f'{server.url}/short/': 'IncompleteRead',
       (tmp_path / 'none').as_uri(): 'No such file',
-      'nonsense': 'no valid address',
-      f'{server.url}/portal/': 'train-images-idx3-ubyte.gz is damaged: Error',
+      'nonsense': 'unknown url type',
+      f'{server.url}/portal/': 'train-images-idx3-ubyte.gz is not an IDX file',
     }
     lines = read_fails(tmp_path, source_url=list(reasons)).splitlines()
   assert lines[0] == 'train-images-idx3-ubyte.gz could not be downloaded.'
@@ -98,28 +108,36 @@ def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server, monke
   assert 'timed out' in read_fails(tmp_path, source_url=f'{server.url}/stall')
 
 
-def test_no_password_and_no_bytes_of_a_server_are_printed(tmp_path, server):
-  urls = [server.url.replace('//', '//user:secret@'), 'user:secret@localhost']
-  urls += [f'{server.url}/garbage', f'{server.url}/403']
-  errors = run('-c', READ, tmp_path, *urls).stderr
-  assert 'http://***@127.0.0.1' in errors and '***@localhost' in errors and '/garbage/' in errors
-  assert not re.search('secret|owned|Forbidden|\x1b', errors)
+def test_no_bytes_of_a_server_reach_the_terminal(tmp_path, server):
+  errors = run('-c', READ, tmp_path, f'{server.url}/garbage', f'{server.url}/403').stderr
+  assert r'/garbage/train-images-idx3-ubyte.gz: \x1b]0;owned' in errors and '\x1b' not in errors
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_fetched(tmp_path, server):
+  server.requests.clear()
+  (tmp_path / 'file').touch()
+  for folder in (tmp_path / 'file' / 'data', tmp_path / 'file'):
+    with pytest.raises(OSError, match=str(folder)):
+      input_data.read_data_sets(folder, source_url=f'{server.url}/good')
+  assert server.requests == []
 
 
 def test_an_unverified_certificate_is_refused_and_the_advice_helps(tmp_path):
-  with serve(ROOT / 'MNIST_data', tls=True) as server:
+  authority = trustme.CA()  # Nobody trusts it yet.
+  authority.cert_pem.write_to_path(tmp_path / 'authority.pem')
+  certificate = authority.issue_cert('127.0.0.1')
+  with serve(ROOT / 'MNIST_data', certificate) as server:
     message = read_fails(tmp_path, source_url=server.url)
     assert re.search(r'CERTIFICATE_VERIFY_FAILED.*\nREADME.md says what to do', message)
     assert '| `CERTIFICATE_VERIFY_FAILED` |' in (ROOT / 'README.md').read_text()
-    env = os.environ | {'SSL_CERT_FILE': str(TESTS / 'self_signed.pem')}
-    lines_of(run('-c', READ, tmp_path, server.url, env=env))
-  assert contents(tmp_path) == ARCHIVES
+    env = os.environ | {'SSL_CERT_FILE': str(tmp_path / 'authority.pem')}
+    lines_of(run('-c', READ, tmp_path / 'new', server.url, env=env))
+  assert contents(tmp_path / 'new') == ARCHIVES
 
 
-@pytest.mark.parametrize('kind', [list, iter])
-def test_another_data_set_of_the_same_four_names_is_kept(tmp_path, digits, kind):
+def test_another_data_set_of_the_same_four_names_is_kept(tmp_path, digits):
   with serve(digits) as server:
-    urls = kind([f'{server.url}/404', f'{server.url}/portal', f'{server.url}/any/'])
+    urls = [f'{server.url}/404', f'{server.url}/portal', f'{server.url}/any/']
     input_data.read_data_sets(tmp_path, source_url=urls)
   mnist = input_data.read_data_sets(tmp_path)  # What is there is used, with no address.
   assert mnist.train.num_examples == 200
@@ -151,13 +169,22 @@ def test_three_processes_fill_one_folder_at_once(tmp_path, server):
   assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == ARCHIVES
 
 
-def test_a_data_folder_beside_the_module_answers_only_if_nothing_else_does(tmp_path, digits):
-  shutil.copytree(digits, tmp_path / 'project' / 'MNIST_data')
-  shutil.copy(ROOT / 'input_data.py', tmp_path / 'project')
-  env = os.environ | {'PYTHONPATH': str(tmp_path / 'project')}
-  read = functools.partial(run, '-c', READ, 'MNIST_data', cwd=tmp_path, env=env)
-  beside = f'Extracting {tmp_path}/project/MNIST_data/train-images-idx3-ubyte.gz'
-  assert lines_of(read())[0] == beside
-  lines_of(read(REAL))  # An address is asked although the folder is there.
-  assert contents(tmp_path / 'MNIST_data') == ARCHIVES
-  assert lines_of(read())[0] == 'Extracting MNIST_data/train-images-idx3-ubyte.gz'
+def test_a_folder_without_data_means_the_archives_beside_the_module(tmp_path, digits):
+  project, here = tmp_path / 'project', tmp_path / 'here'
+  for name in ('MNIST_data', 'fashion'):
+    shutil.copytree(digits, project / name)
+  shutil.copy(ROOT / 'input_data.py', project)
+  (here / 'empty').mkdir(parents=True)
+  (here / 'empty' / '.DS_Store').touch()
+  env = os.environ | {'PYTHONPATH': str(project)}
+  read = functools.partial(run, '-c', READ, cwd=here, env=env)
+  for folder in ('MNIST_data', 'fashion', 'empty', 'data/mnist/', str(tmp_path / 'input')):
+    source = 'fashion' if folder == 'fashion' else 'MNIST_data'
+    shown = lines_of(read(folder))[0]
+    assert shown == f'Extracting {project}/{source}/train-images-idx3-ubyte.gz'
+    assert (here / folder).is_dir()
+  lines_of(read('MNIST_data', REAL))  # An address is asked although the archives are beside it.
+  assert contents(here / 'MNIST_data') == ARCHIVES
+  assert lines_of(read('MNIST_data'))[0] == 'Extracting MNIST_data/train-images-idx3-ubyte.gz'
+  (tmp_path / 'file').touch()
+  assert 'File exists' in read(tmp_path / 'file').stderr

@@ -1,49 +1,152 @@
 """Files that are already there are read as they are, or refused with a word on what is wrong."""
 
+import bz2
 import gzip
+import os
 import re
 import shutil
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import input_data
-from conftest import write_idx
+from conftest import ROOT, lines_of, run, write_idx
+
+NAMES = list(input_data.SHA256)
+STEMS = [name.removesuffix('.gz') for name in NAMES]
+FORMS = {  # What extractors make of an archive, by the name of an unpacked file.
+  'unpacked': lambda stem: stem,
+  'a dot': lambda stem: stem.replace('-idx', '.idx'),
+  'a dot, gzipped': lambda stem: stem.replace('-idx', '.idx') + '.gz',
+  'folder': lambda stem: f'{stem}/{stem}',
+  'folder and dot': lambda stem: f'{stem}/{stem.replace("-idx", ".idx")}',
+  'dot and dot': lambda stem: f'{stem.replace("-idx", ".idx")}/{stem.replace("-idx", ".idx")}',
+}
 
 
-def test_unpacked_files_are_found(digits, tmp_path):
-  for name in input_data.SHA256:
-    with gzip.open(f'{digits}/{name}') as f:
-      (tmp_path / name.removesuffix('.gz')).write_bytes(f.read())
-  packed, unpacked = input_data.read_data_sets(digits), input_data.read_data_sets(tmp_path)
-  assert np.array_equal(unpacked.train.images, packed.train.images)
-  assert np.array_equal(unpacked.test.labels, packed.test.labels)
+def place(source, folder, form=lambda stem: f'{stem}.gz', names=STEMS):
+  """Copies files of the folder `source` under other names."""
+  for name in names:
+    target = folder / form(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = (ROOT / source / f'{name}.gz').read_bytes()
+    target.write_bytes(content if target.suffix == '.gz' else gzip.decompress(content))
+
+
+def listing(folder):
+  return {path: path.stat().st_mtime_ns for path in folder.rglob('*')}
+
+
+@pytest.mark.parametrize('form', FORMS)
+def test_files_are_found_as_extractors_leave_them(digits, tmp_path, form):
+  place(digits, tmp_path, FORMS[form])
+  packed, found = input_data.read_data_sets(digits), input_data.read_data_sets(tmp_path)
+  assert np.array_equal(found.train.images, packed.train.images)
+  assert np.array_equal(found.test.labels, packed.test.labels)
+
+
+def test_gunzip_leaves_files_that_are_found(tmp_path):
+  place('MNIST_data', tmp_path)
+  lines_of(
+    run(
+      '-c',
+      "import subprocess as s, sys; s.run(['gunzip', '-N', *sys.argv[1:]], check=True)",
+      *tmp_path.iterdir(),
+    )
+  )
+  assert sorted(os.listdir(tmp_path))[0] == 't10k-images.idx3-ubyte'
+  assert input_data.read_data_sets(tmp_path).train.labels[:3].tolist() == [7, 3, 4]
 
 
 def test_a_folder_with_the_name_of_an_unpacked_file_is_not_taken_for_it(digits, tmp_path):
-  for name in input_data.SHA256:
-    (tmp_path / name.removesuffix('.gz')).mkdir()
+  for name in STEMS:
+    (tmp_path / name).mkdir()
   mnist = input_data.read_data_sets(tmp_path, source_url=f'file://{digits}')
   assert mnist.train.num_examples == 200
+
+
+def test_a_gzip_file_of_several_members_is_read_whole(tmp_path):
+  content = struct.pack('>4I', 2051, 90, 28, 28) + np.arange(90 * 784).astype('u1').tobytes()
+  parts = [gzip.compress(content[i : i + 7000]) for i in range(0, len(content), 7000)]
+  (tmp_path / 'i.gz').write_bytes(b''.join(parts))
+  assert input_data.extract_images(tmp_path / 'i.gz').tobytes() == content[16:]
+
+
+@pytest.mark.parametrize(
+  'name', ['emnist-digits-train-images-idx3-ubyte.gz', 'train-images.idx3-ubyte',
+           'test-images-idx3-ubyte.gz', 'KMNIST-IDX3-UBYTE', 'x-idx3-ubyte/images-idx3-ubyte'],
+)  # fmt: skip
+def test_nothing_of_mnist_is_used_beside_other_data(digits, tmp_path, name, monkeypatch):
+  monkeypatch.setattr(input_data, 'MIRRORS', ((ROOT / 'MNIST_data').as_uri() + '/',))
+  place(digits, tmp_path, lambda stem: name, [STEMS[0]])
+  before = listing(tmp_path)
+  wanted = STEMS[1] if name.startswith('train') else STEMS[0]
+  with pytest.raises(OSError) as info:
+    input_data.read_data_sets(tmp_path)
+  assert re.search(
+    f'{wanted}.gz is missing.* {tmp_path / name}. Rename .*{wanted}', str(info.value)
+  )
+  assert listing(tmp_path) == before
+  place('MNIST_data', tmp_path)  # As earlier versions have done.
+  with pytest.raises(OSError, match=f'not mixed with other data: {tmp_path / name}'):
+    input_data.read_data_sets(tmp_path)
+
+
+def test_a_missing_file_is_downloaded_beside_those_of_mnist_only(digits, tmp_path, monkeypatch):
+  monkeypatch.setattr(input_data, 'MIRRORS', ((ROOT / 'MNIST_data').as_uri() + '/',))
+  place('MNIST_data', tmp_path / 'mnist', FORMS['a dot'], STEMS[1:])
+  assert input_data.read_data_sets(tmp_path / 'mnist').train.num_examples == 55000
+  place('MNIST_data', tmp_path / 'named', lambda stem: stem.replace('t10k', 'test') + '.gz')
+  with pytest.raises(OSError, match='t10k-images-.* is missing.*/test-images-.*/test-labels-'):
+    input_data.read_data_sets(tmp_path / 'named')
+  place(digits, tmp_path / 'other', names=STEMS[1:])
+  with pytest.raises(OSError, match='train-images-idx3-ubyte.gz is missing') as info:
+    input_data.read_data_sets(tmp_path / 'other')
+  assert all(name in str(info.value) for name in STEMS[1:])
+
+
+@pytest.mark.parametrize(
+  'code, dtype', [(8, 'u1'), (9, 'i1'), (11, '>i2'), (12, '>i4'), (13, '>f4'), (14, '>f8')]
+)
+@pytest.mark.parametrize('shape', [(5, 8), (5,), (5, 3, 4), (2, 784), (2, 1), (2, 3, 4, 3)])
+def test_an_intact_file_of_another_kind_is_refused_by_what_it_holds(tmp_path, code, dtype, shape):
+  values = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+  header = struct.pack(f'>HBB{len(shape)}I', 0, code, len(shape), *shape)
+  for path, pack in (tmp_path / 'a.gz', gzip.compress), (tmp_path / 'a', bytes):
+    path.write_bytes(pack(header + values.tobytes()))
+    for extract, fits, wanted in (
+      (input_data.extract_images, len(shape) == 3 or shape[1:] == (784,), '[n, rows, columns]'),
+      (input_data.extract_labels, len(shape) == 1 or shape[1:] == (1,), '[n]'),
+    ):
+      if fits and code == 8:
+        assert extract(path).tobytes() == values.tobytes()
+        continue
+      with pytest.raises(ValueError) as info:
+        extract(path)
+      holds = f'{path} holds {np.dtype(dtype).name} {list(shape)}, not uint8 {wanted}.'
+      assert str(info.value) == holds
 
 
 @pytest.mark.parametrize(
   'spoil, reason',
   [
-    (lambda a, d: b'', 'incomplete or truncated'),
-    (lambda a, d: a[: len(a) // 2], 'incomplete or truncated'),
-    (lambda a, d: a[:100] + bytes(100) + a[200:], 'while decompressing'),
-    (lambda a, d: b'<!DOCTYPE html>' + a, 'incorrect header check'),
-    (lambda a, d: bytes(len(a)), 'magic number is 0 instead of 20'),
-    (lambda a, d: gzip.compress(d[:6], 1), 'buffer is smaller'),
-    (lambda a, d: gzip.compress(d[:-1], 1), 'cannot reshape array'),
-    (lambda a, d: gzip.compress(d + b'\0', 1), 'cannot reshape array'),
-    (lambda a, d: gzip.compress(d[:4] + b'\xff' * 4 + d[8:], 1), 'cannot reshape array'),  # 3 TB.
-    (lambda a, d: gzip.compress(b'\0\0\x0d\2' + d[4:], 1), 'magic number is 3330 instead of 20'),
-    (lambda a, d: d[:-1], 'cannot reshape array'),
+    (lambda a, d: b'', 'not an IDX file'),
+    (lambda a, d: b'<!DOCTYPE html>' + a, 'not an IDX file. It begins with .*html'),
+    (lambda a, d: gzip.compress(b'<!DOCTYPE html>'), 'not an IDX file'),
+    (lambda a, d: bz2.compress(d[:99]), 'not an IDX file'),
+    (lambda a, d: a[: len(a) // 2], 'damaged: Compressed file ended'),
+    (lambda a, d: a[:100] + bytes(100) + a[200:], 'damaged: '),
+    (lambda a, d: a[:-8] + bytes(8), 'damaged: CRC check failed'),
+    (lambda a, d: gzip.compress(d[:6], 1), 'damaged: buffer is smaller'),
+    (lambda a, d: gzip.compress(d[:-1], 1), 'damaged: it does not end after'),
+    (lambda a, d: gzip.compress(d + b'\0', 1), 'damaged: it does not end after'),
+    (lambda a, d: gzip.compress(d[:4] + b'\xff' * 4 + d[8:], 1), 'damaged'),  # 3 TB.
+    (lambda a, d: d[:-1], 'damaged: it does not end after'),
   ],
 )
-@pytest.mark.parametrize('name', [input_data.TRAIN_IMAGES, input_data.TEST_LABELS])
+@pytest.mark.parametrize('name', [NAMES[0], NAMES[3]])
 def test_a_damaged_file_is_named_and_left_alone(digits, tmp_path, name, spoil, reason):
   path = shutil.copytree(digits, tmp_path / 'data') / name
   archive = path.read_bytes()
@@ -51,8 +154,17 @@ def test_a_damaged_file_is_named_and_left_alone(digits, tmp_path, name, spoil, r
   path.write_bytes(spoiled)
   with pytest.raises(ValueError) as info:
     input_data.read_data_sets(path.parent)
-  assert re.match(f'{path} is damaged: [ -~]*{reason}[ -~]*$', str(info.value))
+  assert re.match(f'{path} is {reason}[ -~]*$', str(info.value))
   assert path.read_bytes() == spoiled
+
+
+def test_no_more_is_unpacked_than_the_header_promises(tmp_path):
+  write_idx(tmp_path / 'bomb.gz', 2049, 5, data=bytes(200_000_000))
+  tracemalloc.start()
+  with pytest.raises(ValueError, match='damaged: it does not end after the promised 5 values'):
+    input_data.extract_labels(tmp_path / 'bomb.gz')
+  assert tracemalloc.get_traced_memory()[1] < 5_000_000
+  tracemalloc.stop()
 
 
 def test_no_flipped_bit_and_no_lost_end_is_read_as_other_pixels(tmp_path):
@@ -66,7 +178,7 @@ def test_no_flipped_bit_and_no_lost_end_is_read_as_other_pixels(tmp_path):
       try:
         assert input_data.extract_images(path).tobytes() == pixels
       except ValueError as error:
-        assert str(error).startswith(f'{path} is damaged: ')
+        assert re.match(f'{path} is (damaged: |not an IDX file)', str(error))
 
 
 def test_extract_functions_read_a_name_and_an_open_file(tmp_path, capsys):
@@ -77,5 +189,14 @@ def test_extract_functions_read_a_name_and_an_open_file(tmp_path, capsys):
   write_idx(tmp_path / 'l.gz', 2049, 3, data=b'\0\2\1')
   labels = input_data.extract_labels(str(tmp_path / 'l.gz'), one_hot=True, num_classes=3)
   assert labels.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
-  with pytest.raises(ValueError, match='l.gz is damaged.* 2049 instead of 2051'):
-    input_data.extract_images(tmp_path / 'l.gz')
+
+
+@pytest.mark.parametrize('encoding', ['ascii', 'cp1252', 'utf-8'])
+def test_what_a_stream_cannot_show_is_escaped(digits, tmp_path, encoding):
+  folder = shutil.copytree(digits, tmp_path / '손글씨')
+  read = 'import sys, input_data; input_data.read_data_sets(sys.argv[1])'
+  env = os.environ | {'PYTHONIOENCODING': encoding}
+  shown = lines_of(run('-c', read, folder, env=env, encoding=encoding))[0]
+  assert shown.encode(encoding).endswith(
+    f'/손글씨/{NAMES[0]}'.encode(encoding, 'backslashreplace')
+  )

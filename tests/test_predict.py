@@ -1,7 +1,8 @@
 """Asking a trained net about pictures of one's own handwriting: --predict, extract_digit."""
 
+import os
 import re
-import shlex
+import shutil
 import struct
 import tracemalloc
 import zlib
@@ -31,7 +32,7 @@ def answers(lines):
   """Returns {file: its digit} of lines that --predict printed, and checks their form."""
   pattern = r'(.+): (\d) \((\d+\.\d)%(, not sure)?\)'
   found = [re.fullmatch(pattern, line) for line in lines]
-  assert all((float(match[3]) < 90) == bool(match[4]) for match in found if match[3] != '90.0')
+  assert all((float(match[3]) < 93) == bool(match[4]) for match in found if match[3] != '93.0')
   return {match[1]: int(match[2]) for match in found}
 
 
@@ -51,43 +52,40 @@ def photographed(folder, mnist, count, sides):
     for i, n in enumerate(chosen[-1]):
       kind = condition if condition in photographs.CONDITIONS else 'even light'
       digit = mnist.test.images[n].reshape(28, 28)
-      pixels = photograph(digit, kind, random, sides[i % len(sides)], *random.randint(2, size=2))
+      pixels = photograph(digit, kind, random, sides[i % len(sides)])
       if condition != kind:
         with tf.Graph().as_default(), tf.Session() as sess:
           pixels = sess.run(tf.image.decode_image(encode(pixels, 'jpg')))
       try:
-        images.extend(input_data.turned(input_data.extract_digit(pixels)))
+        images.append(input_data.extract_digit(pixels))
       except ValueError:
-        images += [np.full(784, np.nan)] * 5  # What is not found is never right and never sure.
-  chances = ask(folder, np.array(images)).reshape(len(conditions), count, 5, 10).mean(2)
-  right, sure = np.argmax(chances, 2) == labels[chosen], np.max(chances, 2) >= 0.9
+        images.append(np.full(784, np.nan))  # What is not found is never right and never sure.
+  chances = ask(folder, np.array(images)).reshape(len(conditions), count, 10)
+  right, sure = np.argmax(chances, 2) == labels[chosen], np.max(chances, 2) >= 0.93
   right &= ~np.isnan(chances[..., 0])
   shares = np.mean([right, sure, sure & ~right], 2).T
   print(*(f'{name:28}{share}' for name, share in zip(conditions, shares, strict=True)), sep='\n')
   return dict(zip(conditions, shares, strict=True))
 
 
-def test_photographed_digits_are_recognised_as_the_originals_are(trained_net, mnist):
-  shares = photographed(trained_net.folder, mnist, 7, [28, 64, 160, 320])
-  del shares['turned by 45 degrees']  # A 9 then looks like a 4.
-  right = [share for share, _, _ in shares.values()]
-  # This net is quickly trained, and 7 are few: the full test below is stricter.
-  assert np.mean(right) >= 0.97 and min(right) >= 6 / 7
+def test_photographs_in_bad_light_become_images_near_to_those_of_mnist(mnist):
+  digit = mnist.test.images[0].reshape(28, 28)
+  for condition in photographs.CONDITIONS:
+    pixels = photograph(digit, condition, np.random.RandomState(0), 160)
+    found = input_data.extract_digit(pixels)
+    # Strokes may be thicker or move by part of a pixel. Another digit differs by more than 1.
+    assert np.sum(np.abs(found - digit.ravel())) < 0.7 * np.sum(digit), condition
 
 
 @pytest.mark.full
 def test_every_kind_of_photograph_is_recognised(mnist, tmp_path):
   done = run('mnist_deep.py', '--seed', '1', '--fast', '--log_dir', tmp_path, timeout=3600)
   assert done.returncode == 0, done.stderr
-  sides = [28, 36, 50, 80, 120, 160, 240, 400, 800, 1500]
-  least = {'turned by 20 degrees': 0.93, 'scanned at 8x8': 0.92, 'hairline': 0.92}
-  shares = photographed(tmp_path, mnist, 200, sides)
-  assert shares.pop('turned by 45 degrees')[2] <= 0.01
+  least = {'sharp shadow': 0.9, 'sheet on a table': 0.93, 'hairline': 0.9, 'light on dark': 0.97}
+  shares = photographed(tmp_path, mnist, 200, [28, 50, 80, 120, 160, 240, 400, 800])
   for condition, (right, _, wrong_but_sure) in shares.items():
-    assert right >= least.get(condition, 0.965) and wrong_but_sure <= 0.01, condition
-  assert np.mean([shares[condition][0] for condition in shares.keys() - least]) >= 0.985
+    assert right >= least.get(condition, 0.95) and wrong_but_sure <= 0.015, condition
   large = photographed(tmp_path, mnist, 4, [4000, 3000])
-  del large['turned by 45 degrees']
   assert min(right for right, _, _ in large.values()) >= 0.75
 
 
@@ -95,7 +93,7 @@ def test_an_image_of_mnist_stays_as_it_is(mnist):
   digits = np.rint(255 * mnist.test.images[:200]).astype(np.uint8)
   found = [input_data.extract_digit(digit.reshape(28, 28)) for digit in digits]
   same = np.max(np.abs(found - digits / np.max(digits, 1, keepdims=True)), 1) < 0.1
-  assert np.mean(same) > 0.97
+  assert np.mean(same) > 0.95
 
 
 @pytest.mark.parametrize('side', [28, 150, 161, 700])
@@ -109,25 +107,68 @@ def test_paper_without_a_digit_is_blank(light, side):
       input_data.extract_digit(np.rint(pixels).astype(np.uint8))
 
 
-def test_several_digits_side_by_side_are_not_squeezed_into_one(mnist):
-  random = np.random.RandomState(0)
-  named = 0
-  for _ in range(50):
-    digits = mnist.test.images[random.randint(10000, size=2)].reshape(2, 28, 28)[..., 4:24]
-    row = np.insert(np.pad(np.hstack(digits), 5), [25] * random.randint(2, 8), 0, axis=1)
-    try:
-      input_data.extract_digit(np.uint8(255 - 200 * np.kron(row, np.ones([4, 4]))))
-    except ValueError as error:
-      named += str(error) == 'several digits side by side'
-  assert named >= 47
+def test_a_frame_and_the_lines_of_a_grid_are_no_part_of_a_digit(mnist):
+  digit = enlarge(mnist.test.images[0].reshape(28, 28), 90, 90)
+  plain = np.pad(np.uint8(240 - 200 * digit), ((20, 40), (30, 30)), constant_values=240)
+  expected = input_data.extract_digit(plain)
+  rows, columns = plain.shape
+  for at in (0, 4):  # Also some pixels inside the border.
+    top, bottom = np.s_[at : at + 3], np.s_[rows - at - 3 : rows - at]
+    left, right = np.s_[:, at : at + 3], np.s_[:, columns - at - 3 : columns - at]
+    for lines in ([top], [bottom, right], [top, bottom, left, right]):
+      pixels = plain.copy()
+      for line in lines:
+        pixels[line] = 60
+      np.testing.assert_allclose(input_data.extract_digit(pixels), expected, atol=0.02)
+
+
+def test_several_digits_are_not_squeezed_into_one(mnist):
+  zero, seven = (np.float32(mnist.test.images[n].reshape(28, 28)) for n in (3, 0))
+  zero, seven, small = enlarge(zero, 100, 100), enlarge(seven, 100, 100), enlarge(seven, 50, 50)
+  pictures = {
+    'side by side': [
+      np.hstack([zero, seven]),
+      np.hstack([zero[:, 15:85], seven[:, 20:80]]),
+      np.hstack([zero, np.pad(small, ((50, 0), (0, 0)))]),
+    ],
+    'above each other': [
+      np.vstack([zero, seven]),
+      np.vstack([zero, np.pad(small, ((0, 0), (25, 25)))]),
+    ],
+  }
+  for words, drawn in pictures.items():
+    for ink in drawn:
+      with pytest.raises(ValueError, match=f'^several digits {words}$'):
+        input_data.extract_digit(np.uint8(250 - 200 * np.pad(ink, 30)))
+
+
+def test_arrays_of_image_libraries_give_the_same_digit(mnist):
+  pixels = np.pad(mnist.test.images[0].reshape(28, 28), 10) * 255
+  pixels = np.uint8(255 - np.kron(pixels, np.ones([3, 3])))
+  expected = input_data.extract_digit(pixels)
+  same = [
+    pixels.astype(dtype) for dtype in (np.int16, np.uint16, np.int64, np.float16, np.float64)
+  ]
+  same += [pixels / 255, np.float32(pixels / 255), 257 * pixels.astype(np.uint16)]
+  same += [np.asfortranarray(pixels), pixels[..., np.newaxis], np.stack([pixels] * 3, 2)]
+  for array in same:
+    found = input_data.extract_digit(array)
+    np.testing.assert_allclose(found, expected, atol=0.02, err_msg=str((array.dtype, array.shape)))
+  hard = pixels < 128
+  for array in (hard, ~hard, np.int64(hard)):
+    found = input_data.extract_digit(array)
+    np.testing.assert_array_equal(found, input_data.extract_digit(255 * np.uint8(hard)))
 
 
 def test_what_is_no_picture_says_what_to_pass():
-  wrong = [np.zeros([28, 28])]
-  wrong += [np.zeros(shape, np.uint8) for shape in ([28], [0, 28], [28, 28, 5], [1, 28, 28, 1])]
+  wrong = [np.zeros(shape, np.uint8) for shape in ([28], [0, 28], [28, 28, 5], [1, 28, 28, 1])]
+  wrong += [np.zeros([28, 28], complex), np.full([28, 28], 'ink')]
   for pixels in wrong:
-    with pytest.raises(ValueError, match=r'^pass uint8 \[rows, columns, channels\], not '):
+    with pytest.raises(ValueError, match=r'^pass numbers \[rows, columns, channels\], not '):
       input_data.extract_digit(pixels)
+  for value in (np.nan, np.inf, -0.1, 256.0, 65536):
+    with pytest.raises(ValueError, match=r'^pass pixels from 0 to 1 or from 0 to 255, not from '):
+      input_data.extract_digit(np.full([28, 28], value))
 
 
 def test_a_picture_of_12_megapixels_takes_less_memory_than_it_has(mnist):
@@ -171,7 +212,7 @@ def stored(picture, orientation):
 def test_a_jpeg_is_turned_as_its_exif_says(orientation, order):
   picture = np.arange(6).reshape(2, 3, 1)
   content = b'\xff\xd8' + exif(orientation, order)
-  turned = input_data.upright(stored(picture, orientation), content)
+  turned = input_data.apply_exif(stored(picture, orientation), content)
   np.testing.assert_array_equal(turned, picture)
 
 
@@ -232,14 +273,15 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, mn
   assert complaints[str(tmp_path / 'two.png')] == 'several digits side by side'
 
 
-def test_an_answer_below_90_percent_is_marked_as_unsure(trained_net, tmp_path):
+def test_an_answer_below_93_percent_is_marked_as_unsure(trained_net, tmp_path):
   random = np.random.RandomState(0)
   files = [tmp_path / f'{n}.png' for n in range(8)]
   for file in files:  # Scribbles, which are no digit.
     scribble = random.uniform(size=[4, 4]) > 0.4
     pixels = np.pad(255 - 200 * np.kron(scribble, np.ones([9, 9])), 20, constant_values=255)
     file.write_bytes(encode(pixels[..., np.newaxis]))
-  lines = run_here('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *files)
+  done = run('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *files)
+  lines = done.stdout.splitlines()  # Some may be refused as several digits.
   answers(lines)
   assert any(line.endswith(', not sure)') for line in lines)
 
@@ -247,6 +289,47 @@ def test_an_answer_below_90_percent_is_marked_as_unsure(trained_net, tmp_path):
 def test_a_folder_without_a_net_says_how_to_train_one(tmp_path):
   done = run('mnist_deep.py', '--log_dir', tmp_path, '--predict', '.pictures/seven.png')
   assert done.returncode == 1 and done.stdout == ''
-  command = f'python mnist_deep.py --fast --log_dir {shlex.quote(str(tmp_path))}'
-  error = f'{tmp_path} holds no trained net. To train one: {command}'
+  error = f'{tmp_path} holds no trained net. Train one with --fast --log_dir {tmp_path}'
   assert done.stderr.splitlines()[-1].endswith(error)
+
+
+def test_a_folder_of_another_net_is_named(tmp_path):
+  with tf.Graph().as_default(), tf.Session() as sess:
+    variable = tf.Variable(1.0)
+    sess.run(variable.initializer)
+    tf.train.Saver().save(sess, str(tmp_path / 'net'), 5)
+  done = run('mnist_deep.py', '--log_dir', tmp_path, '--predict', '.pictures/seven.png')
+  error = f'ValueError: {tmp_path / "net-5"} is damaged or holds a net other than deepnn.'
+  assert done.returncode == 1 and done.stderr.splitlines()[-1] == error
+
+
+def test_a_checkpoint_is_found_by_its_name_and_without_the_file_checkpoint(trained_net, tmp_path):
+  for file in trained_net.folder.glob('model.ckpt-140.*'):
+    shutil.copy(file, tmp_path)
+  for place in (tmp_path, tmp_path / 'model.ckpt-140'):
+    lines = run_here('mnist_deep.py', '--log_dir', place, '--predict', '.pictures/seven.png')
+    assert answers(lines) == {'.pictures/seven.png': 7}
+
+
+@pytest.mark.parametrize('encoding', ['ascii', 'cp1252'])
+def test_a_name_that_the_output_cannot_show_is_escaped(trained_net, tmp_path, encoding):
+  shutil.copy('.pictures/seven.png', tmp_path / '七.png')
+  files = [tmp_path / '七.png', tmp_path / 'ноль.png', '.pictures/seven.png']
+  environment = os.environ | {'PYTHONIOENCODING': encoding}
+  command = ['mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *files]
+  done = run(*command, env=environment)
+  assert done.returncode == 1 and len(done.stdout.splitlines()) == 2
+  assert str(tmp_path / r'\u4e03.png') in done.stdout
+  assert r'\u043d\u043e\u043b\u044c.png: ' in done.stderr
+
+
+def test_a_bmp_with_a_palette_is_read_by_its_colours(trained_net, mnist, tmp_path):
+  digit = np.pad(mnist.test.images[0].reshape(28, 28) > 0.5, 8)
+  indices = np.uint8(np.kron(digit, np.ones([3, 3])))[::-1]  # BMP begins with the bottom row.
+  rows, columns = indices.shape  # 132 columns: rows need no padding to four bytes.
+  palette = bytes([250, 240, 245, 0, 90, 20, 10, 0]) + bytes(254 * 4)
+  header = struct.pack('<2sIII', b'BM', 1078 + indices.size, 0, 1078)
+  header += struct.pack('<IiiHHIIiiII', 40, columns, rows, 1, 8, 0, indices.size, 0, 0, 256, 0)
+  (tmp_path / 'seven.bmp').write_bytes(header + palette + indices.tobytes())
+  command = ['mnist_deep.py', '--log_dir', trained_net.folder, '--predict', tmp_path / 'seven.bmp']
+  assert answers(run_here(*command)) == {str(tmp_path / 'seven.bmp'): 7}

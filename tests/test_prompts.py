@@ -12,7 +12,7 @@ from conftest import ROOT, lines_of, run, variables
 SOFTMAX = (ROOT / 'mnist_softmax.py').read_text()
 DEEP = (ROOT / 'mnist_deep.py').read_text()
 
-STOPPED = r'Stopped after (\d+) steps\..* --log_dir (.+)\n'
+STOPPED = r'Stopped after (\d+) steps\..* --log_dir "(.+)"\n'
 
 # Its flags are still there after mnist_deep.py was pasted, so it can run again.
 AGAIN = 'with tf.Graph().as_default():\n  main(arguments)\n\n'
@@ -30,7 +30,7 @@ def test_both_programs_are_pasted_and_the_prompt_stays_alive(tmp_path, digits):
     terminal.wait_for(r'^step 0, training accuracy \d')
     terminal.type('\3')
     steps, folder = terminal.wait_for(STOPPED).groups()
-    assert variables(*shlex.split(folder))['global_step'] == int(steps)
+    assert variables(folder)['global_step'] == int(steps)
     terminal.paste(f'arguments.data_dir, arguments.steps = {digits!r}, 0\n{AGAIN}')
     terminal.type('\n')
     terminal.wait_for(r'^test accuracy 0\.\d+')
@@ -54,7 +54,7 @@ def test_a_program_is_a_cell_and_interrupting_it_saves_the_net(cell):
   out, error = cell(DEEP, interrupt_at='step 0, training accuracy')
   assert error is None
   steps, folder = re.search(STOPPED, out).groups()
-  assert variables(*shlex.split(folder))['global_step'] == int(steps)
+  assert variables(folder)['global_step'] == int(steps)
   assert cell('print(6 * 7)') == ('42\n', None)
 
 
