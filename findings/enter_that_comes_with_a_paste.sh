@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Python 3.14.8 (PYTHON names it), pexpect 4.9.0. Needs a Python 3.14 with its prompt for terminals.
+# Python 3.14.8 (PYTHON names it), pexpect 4.9.0. Needs a Python 3.14 with its prompt for
+# terminals.
 #
-# The prompt of Python 3.14 adds to a pasted block what arrives together with its end. So a program that
-# sends a block in paste brackets and Enter in one write (a terminal that is driven, a key of an editor, a
-# fast macro) gets one line more in the block, and nothing runs; a second Enter, sent later, runs it.
-# The prompt of 3.13 runs the block.
+# The prompt of Python 3.14 adds to a pasted block what arrives together with its end. So a
+# program that sends a block in paste brackets and Enter in one write (a terminal that is driven,
+# a key of an editor, a fast macro) gets one line more in the block, and nothing runs; a second
+# Enter, sent later, runs it. The prompt of 3.13 runs the block.
 #
 # Output of 3.14.8, and of 3.13.0:
 #   block and Enter in one write: nothing runs     block and Enter in one write: runs

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# TensorFlow 1.15.5 on Python 3.7 (PYTHON37 names it), 2.21.0 on Python 3.11 (PYTHON names another,
-# 3.10 to 3.13).
+# TensorFlow 1.15.5 on Python 3.7 (PYTHON37 names it), 2.21.0 on Python 3.11 (PYTHON names
+# another, 3.11 to 3.13).
 #
-# A graph of tf.compat.v1 with one matrix product, written by 2.21.0. 1.15.5 reads its checkpoint. It
-# reads the net's meta graph, too, which lists the operations that it was written with. But it refuses the
-# same net as a GraphDef, because MatMul now has the attributes grad_a and grad_b; and it refuses the meta
-# graph as soon as an optimizer has been added, because the gradient of MatMul sets one of them.
-# strip_default_attrs=True, made for older readers, does not help there. 2.21.0 reads all of the same
-# files of 1.15.5.
+# A graph of tf.compat.v1 with one matrix product, written by 2.21.0. 1.15.5 reads its checkpoint.
+# It reads the net's meta graph, too, which lists the operations that it was written with. But it
+# refuses the same net as a GraphDef, because MatMul now has the attributes grad_a and grad_b; and
+# it refuses the meta graph as soon as an optimizer has been added, because the gradient of MatMul
+# sets one of them. strip_default_attrs=True, made for older readers, does not help there. 2.21.0
+# reads all of the same files of 1.15.5.
 #
 # Output (grad_a or grad_b, by chance):
 #   checkpoint: ['W', 'b']
@@ -81,5 +81,7 @@ assert re.match(refused, read('net and training, meta graph'))
 assert re.match(refused, read('net and training, meta graph, stripped'))
 PYTHON_CODE
 export TF_CPP_MIN_LOG_LEVEL=3
-"$work/new/bin/python" "$work/write.py" "$work" 2> "$work/log" || { cat "$work/log"; exit 1; }
-"$work/old/bin/python" "$work/see.py" "$work" 2> "$work/log" || { cat "$work/log"; exit 1; }
+"$work/new/bin/python" "$work/write.py" "$work" 2> "$work/log" ||
+  { cat "$work/log"; exit 1; }
+"$work/old/bin/python" "$work/see.py" "$work" 2> "$work/log" ||
+  { cat "$work/log"; exit 1; }

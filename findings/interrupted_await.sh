@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# ipykernel 7.4.0, jupyter_client 8.10.0, IPython 9.10.0, Python 3.11 (PYTHON names another, 3.11 to 3.14).
+# ipykernel 7.4.0, jupyter_client 8.10.0, IPython 9.10.0, Python 3.11 (PYTHON names a newer
+# one).
 #
-# A cell of a notebook that waits with await does not end when it is interrupted, but when what it awaits
-# is over, or when the event loop has something else to do. It then ends with CancelledError. So the stop
-# button does nothing for `await asyncio.sleep(5)`, and ends a loop of short ones at once. A cell that
-# waits with time.sleep ends at once, with KeyboardInterrupt. ipykernel 6.29.5 does the same.
+# A cell of a notebook that waits with await does not end when it is interrupted, but when what it
+# awaits is over, or when the event loop has something else to do. It then ends with
+# CancelledError. So the stop button does nothing for `await asyncio.sleep(5)`, and ends a loop of
+# short ones at once. A cell that waits with time.sleep ends at once, with KeyboardInterrupt.
+# ipykernel 6.29.5 does the same.
 #
 # Output, each interrupted after one second:
 #   time.sleep(5)                                      KeyboardInterrupt after 1 s
@@ -51,4 +53,5 @@ finally:
   manager.shutdown_kernel(now=True)
 PYTHON_CODE
 export IPYTHONDIR=$work JUPYTER_RUNTIME_DIR=$work
-"$work/venv/bin/python" "$work/see.py" 2> "$work/log" || { cat "$work/log"; exit 1; }
+"$work/venv/bin/python" "$work/see.py" 2> "$work/log" ||
+  { cat "$work/log"; exit 1; }

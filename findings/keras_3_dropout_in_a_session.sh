@@ -4,8 +4,8 @@
 # A layer of Keras 3 takes a placeholder of TensorFlow 1, a session runs what it returns, and its
 # weights learn. But with training=True its Dropout zeroes the same elements in every run of the
 # session, GaussianNoise adds the same noise, and BatchNormalization leaves its moving averages as
-# they were. A layer keeps such state by an assignment that eager code executes at once; in a graph
-# nothing runs it, and the collection UPDATE_OPS is empty.
+# they were. A layer keeps such state by an assignment that eager code executes at once; in a
+# graph nothing runs it, and the collection UPDATE_OPS is empty.
 #
 # Output:
 #   masks of three runs equal: Dropout True - tf.nn.dropout False
@@ -13,8 +13,8 @@
 #   moving mean after 100 batches of nines: 0.0 - UPDATE_OPS: []
 #   a Dense layer learned: True
 #
-# Expected: an error, as fit and predict raise one there; or a new mask in every run, and updates in
-# UPDATE_OPS, as tf.layers had them.
+# Expected: an error, as fit and predict raise one there; or a new mask in every run, and updates
+# in UPDATE_OPS, as tf.layers had them.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -56,4 +56,5 @@ print('a Dense layer learned:', learned)
 assert 0 < masks[0].sum() < 128 and same and not tf_same and np.array_equal(*noises)
 assert len(averages) == 1 and mean == 0 and updates == [] and learned
 PYTHON_CODE
-TF_CPP_MIN_LOG_LEVEL=3 "$work/venv/bin/python" "$work/see.py" 2> "$work/log" || { cat "$work/log"; exit 1; }
+TF_CPP_MIN_LOG_LEVEL=3 "$work/venv/bin/python" "$work/see.py" 2> "$work/log" ||
+  { cat "$work/log"; exit 1; }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# TensorFlow 2.21.0, NumPy 2.4.6, Python 3.11 (PYTHON names another, 3.10 to 3.13).
+# TensorFlow 2.21.0, NumPy 2.4.6, Python 3.11 (PYTHON names another, 3.11 to 3.13).
 #
 # A tf.train.Server keeps variables after their session is closed. It keeps two under one name: a
-# reference variable and a resource variable (use_resource=True) "v" have values of their own. They also
-# differ when another graph makes "v" with another shape: the initializer of the reference variable
-# fails, while that of the resource variable replaces what is there without a word. TensorFlow 1.15.5
-# does the same.
+# reference variable and a resource variable (use_resource=True) "v" have values of their own.
+# They also differ when another graph makes "v" with another shape: the initializer of the
+# reference variable fails, while that of the resource variable replaces what is there without a
+# word. TensorFlow 1.15.5 does the same.
 #
 # Output:
 #   reference v of 2 elements, initialized, + 1: [1.0, 1.0]
@@ -15,8 +15,8 @@
 #   reference v of 2 elements, + 1: [2.0, 2.0]
 #   resource v of 3 elements, + 1: [2.0, 2.0, 2.0]
 #
-# Expected: one variable for one name, or an error for the second; and for another shape the same answer
-# from both kinds.
+# Expected: one variable for one name, or an error for the second; and for another shape the same
+# answer from both kinds.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -52,4 +52,5 @@ assert add_one(False, 3, True) == 'InvalidArgumentError'
 assert add_one(False, 2, False) == [2, 2]
 assert add_one(True, 3, False) == [2, 2, 2]
 PYTHON_CODE
-TF_CPP_MIN_LOG_LEVEL=3 "$work/venv/bin/python" "$work/see.py" 2> "$work/log" || { cat "$work/log"; exit 1; }
+TF_CPP_MIN_LOG_LEVEL=3 "$work/venv/bin/python" "$work/see.py" 2> "$work/log" ||
+  { cat "$work/log"; exit 1; }

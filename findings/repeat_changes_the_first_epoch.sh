@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# TensorFlow 1.15.5 on Python 3.7 (PYTHON37 names it), 2.21.0 on Python 3.11 (PYTHON names another,
-# 3.10 to 3.13).
+# TensorFlow 1.15.5 on Python 3.7 (PYTHON37 names it), 2.21.0 on Python 3.11 (PYTHON names
+# another, 3.11 to 3.13).
 #
-# In TensorFlow 1.15.5, range(10).shuffle(10, seed=3) in a graph with a seed gives another order if
-# .repeat(2) stands behind it, in the first epoch already: its optimizer fuses the two, and the fused
-# one draws otherwise. 2.21.0 does not, so a seeded pipeline with repeat gives other batches there,
-# and the same pipeline without repeat gives those of 1.15.5. In both versions reshuffle_each_iteration=False
-# changes the first epoch, too, and that order is the one of the fused pair of 1.15.5.
+# In TensorFlow 1.15.5, range(10).shuffle(10, seed=3) in a graph with a seed gives another order
+# if .repeat(2) stands behind it, in the first epoch already: its optimizer fuses the two, and the
+# fused one draws otherwise. 2.21.0 does not, so a seeded pipeline with repeat gives other batches
+# there, and the same pipeline without repeat gives those of 1.15.5. In both versions
+# reshuffle_each_iteration=False changes the first epoch, too, and that order is the one of the
+# fused pair of 1.15.5.
 #
 # Output:
 #   1.15.5 shuffle            [7, 8, 5, 2, 9, 6, 0, 3, 4, 1]
@@ -47,5 +48,6 @@ assert first_epoch('shuffle, repeat', 2) == (other if sys.argv[1] == 'old' else 
 assert first_epoch('no reshuffling', 2, reshuffle_each_iteration=False) == other
 PYTHON_CODE
 for which in old new; do
-  TF_CPP_MIN_LOG_LEVEL=3 "$work/$which/bin/python" "$work/see.py" $which 2> "$work/log" || { cat "$work/log"; exit 1; }
+  TF_CPP_MIN_LOG_LEVEL=3 "$work/$which/bin/python" "$work/see.py" $which 2> "$work/log" ||
+    { cat "$work/log"; exit 1; }
 done

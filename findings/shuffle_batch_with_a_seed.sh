@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# TensorFlow 2.21.0, NumPy 2.4.6, Python 3.11 (PYTHON names another, 3.10 to 3.13).
+# TensorFlow 2.21.0, NumPy 2.4.6, Python 3.11 (PYTHON names another, 3.11 to 3.13).
 #
-# tf.train.shuffle_batch with a seed, in a graph with a seed, fed in a fixed order by the one thread
-# that it starts itself, gives another order in nearly every run. With a capacity of
-# min_after_dequeue + 1, the same code gives one order always. The seed draws positions in the queue,
-# and how full the queue is when it draws depends on how far its thread has come. TensorFlow 1.15.5 does
-# the same.
+# tf.train.shuffle_batch with a seed, in a graph with a seed, fed in a fixed order by the one
+# thread that it starts itself, gives another order in nearly every run. With a capacity of
+# min_after_dequeue + 1, the same code gives one order always. The seed draws positions in the
+# queue, and how full the queue is when it draws depends on how far its thread has come.
+# TensorFlow 1.15.5 does the same.
 #
 # Output (the first number differs from run to run):
 #   orders of 20 runs, capacity 50, min_after_dequeue 10: 20
@@ -48,4 +48,5 @@ print('orders of 20 runs, capacity 50, min_after_dequeue 10:', loose)
 print('orders of 20 runs, capacity 11, min_after_dequeue 10:', tight)
 assert loose > 1 and tight == 1
 PYTHON_CODE
-TF_CPP_MIN_LOG_LEVEL=3 "$work/venv/bin/python" "$work/see.py" 2> "$work/log" || { cat "$work/log"; exit 1; }
+TF_CPP_MIN_LOG_LEVEL=3 "$work/venv/bin/python" "$work/see.py" 2> "$work/log" ||
+  { cat "$work/log"; exit 1; }

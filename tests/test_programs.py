@@ -28,8 +28,9 @@ def test_deep_prints_the_originals_lines_and_learns(trained_net):
   assert float(lines[7].split()[-1]) > 0.95
 
 
-def test_deep_fits_in_a_gigabyte(trained_net):
-  assert int(re.search(r'peak (\d+)', trained_net.stderr)[1]) < 1000e6
+def test_deep_needs_less_than_1100_megabytes(trained_net):
+  # TensorFlow 2.22.0rc0 maps 0.2 GB more of its own library files than 2.21, at a peak of 830 MB.
+  assert int(re.search(r'peak (\d+)', trained_net.stderr)[1]) < 1100e6
 
 
 @pytest.mark.full
