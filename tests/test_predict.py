@@ -32,7 +32,7 @@ def answers(lines):
   """Returns {file: its digit} of lines that --predict printed, and checks their form."""
   pattern = r'(.+): (\d) \((\d+\.\d)%(, not sure)?\)'
   found = [re.fullmatch(pattern, line) for line in lines]
-  assert all((float(match[3]) < 93) == bool(match[4]) for match in found if match[3] != '93.0')
+  assert all((float(match[3]) < 97) == bool(match[4]) for match in found if match[3] != '97.0')
   return {match[1]: int(match[2]) for match in found}
 
 
@@ -61,7 +61,7 @@ def photographed(folder, mnist, count, sides):
       except ValueError:
         images.append(np.full(784, np.nan))  # What is not found is never right and never sure.
   chances = ask(folder, np.array(images)).reshape(len(conditions), count, 10)
-  right, sure = np.argmax(chances, 2) == labels[chosen], np.max(chances, 2) >= 0.93
+  right, sure = np.argmax(chances, 2) == labels[chosen], np.max(chances, 2) >= 0.97
   right &= ~np.isnan(chances[..., 0])
   shares = np.mean([right, sure, sure & ~right], 2).T
   print(*(f'{name:28}{share}' for name, share in zip(conditions, shares, strict=True)), sep='\n')
@@ -273,7 +273,7 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, mn
   assert complaints[str(tmp_path / 'two.png')] == 'several digits side by side'
 
 
-def test_an_answer_below_93_percent_is_marked_as_unsure(trained_net, tmp_path):
+def test_an_answer_below_97_percent_is_marked_as_unsure(trained_net, tmp_path):
   random = np.random.RandomState(0)
   files = [tmp_path / f'{n}.png' for n in range(8)]
   for file in files:  # Scribbles, which are no digit.
