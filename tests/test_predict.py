@@ -154,7 +154,7 @@ def test_a_five_whose_bar_does_not_touch_it_is_one_digit(mnist):
   expected = input_data.extract_digit(np.uint8(250 - 200 * np.pad(seven, 30)))
   bar = np.argmax(np.sum(seven > 0.5, 1))
   cut = seven.copy()
-  cut[bar + 8 : bar + 11] = 0
+  cut[bar + 8 : bar + 14] = 0
   found = input_data.extract_digit(np.uint8(250 - 200 * np.pad(cut, 30)))
   assert np.sum(np.abs(found - expected)) < 0.3 * np.sum(expected)
 
