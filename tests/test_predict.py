@@ -70,8 +70,10 @@ def photographed(folder, mnist, count, sides):
 
 def test_photographs_in_bad_light_become_images_near_to_those_of_mnist(mnist):
   digit = mnist.test.images[0].reshape(28, 28)
-  for condition in photographs.CONDITIONS:
-    pixels = photograph(digit, condition, np.random.RandomState(4), 160)
+  seeds = dict.fromkeys(photographs.CONDITIONS, 0)
+  seeds['sheet on a table'] = 4  # Here the table touches the border.
+  for condition, seed in seeds.items():
+    pixels = photograph(digit, condition, np.random.RandomState(seed), 160)
     found = input_data.extract_digit(pixels)
     # Strokes may be thicker or move by part of a pixel. Another digit differs by more than 1.
     assert np.sum(np.abs(found - digit.ravel())) < 0.7 * np.sum(digit), condition
