@@ -65,7 +65,7 @@ def test_ctrl_c_saves_the_net_and_so_does_an_impatient_second_one(digits, tmp_pa
     steps, folder = terminal.wait_for(STOPPED).groups()
     status = terminal.process.wait()
   assert pause is not None or (status == 130 and 'Traceback' not in terminal.shown)
-  assert folder == str(flags[-1]) and variables(folder)['global_step'] == int(steps) > 100
+  assert folder == str(flags[-1]) and variables(folder)['global_step'] == int(steps) >= 100
   again = train('--steps', int(steps) + 1, *flags[2:])
   assert f'Resuming at step {steps} of {int(steps) + 1}.' in again
 
