@@ -23,7 +23,7 @@ import input_data
 
 answers = []
 for weights, batch_size, rates, beta_2, shifts in pickle.load(open(sys.argv[1], 'rb')):
-  mnist = input_data.read_data_sets(sys.argv[2], one_hot=True, seed=4, validation_size=None)
+  mnist = input_data.read_data_sets(sys.argv[2], one_hot=True, seed=2, validation_size=None)
   net = keras.Sequential([
     keras.Input([784]),
     layers.Reshape([28, 28, 1]),
@@ -38,7 +38,7 @@ for weights, batch_size, rates, beta_2, shifts in pickle.load(open(sys.argv[1], 
   adam = keras.optimizers.Adam(1e-4, beta_1=0.9, beta_2=beta_2, epsilon=1e-8)
   net.compile(adam, keras.losses.CategoricalCrossentropy(from_logits=True), metrics=['accuracy'])
   net.set_weights(weights)
-  random = np.random.RandomState(4)
+  random = np.random.RandomState(2)
   for adam.learning_rate in rates:
     images, labels = mnist.train.next_batch(batch_size)
     if shifts:
@@ -54,9 +54,9 @@ NAMES = [f'{layer}/Variable{i}' for layer in ('conv1', 'conv2', 'fc1', 'fc2') fo
 
 
 def initial_weights():
-  """Returns the variables that a seed of 4 gives the net."""
+  """Returns the variables that a seed of 2 gives the net."""
   with tf.Graph().as_default(), tf.Session() as sess:
-    tf.set_random_seed(4)
+    tf.set_random_seed(2)
     deepnn(tf.placeholder(tf.float32, [None, 784]))
     sess.run(tf.global_variables_initializer())
     return sess.run(tf.trainable_variables())
@@ -64,7 +64,7 @@ def initial_weights():
 
 def train(keep_prob, *argv):
   """Trains mnist_deep.py, which keeps neurons with that probability; returns what it prints."""
-  flags = parse([str(word) for word in ('--seed', 4, *argv)])
+  flags = parse([str(word) for word in ('--seed', 2, *argv)])
   flags.keep_prob = keep_prob
   printed = io.StringIO()
   with tf.Graph().as_default(), contextlib.redirect_stdout(printed):
@@ -152,7 +152,7 @@ def test_the_test_accuracy_is_of_all_test_digits_without_dropout(nets):
 
 def test_neurons_drop_out_of_the_training_steps_only(nets, digits, tmp_path):
   """What drops out learns nothing, so without all of its neurons fc1 stays as it was."""
-  lines = train(1e-6, '--steps', 1, '--data_dir', digits, '--log_dir', tmp_path)
+  lines = train(1e-7, '--steps', 1, '--data_dir', digits, '--log_dir', tmp_path)
   assert lines[5] == nets[0][5] and lines[5].startswith('step 0, training accuracy ')
   learned = variables(tmp_path)
   changed = [np.any(learned[v] != W) for v, W in zip(NAMES, nets[1][0], strict=True)]
