@@ -1,13 +1,11 @@
-"""What several test files need: how a program is run, and what is made once for all of them."""
+"""What several test files need: how a program is run, data, a trained net, a notebook."""
 
 import contextlib
-import fcntl
 import gzip
 import io
 import math
 import os
 import pathlib
-import pickle
 import runpy
 import struct
 import subprocess
@@ -67,53 +65,22 @@ def write_idx(path, magic, *dims, data=b''):
 
 
 @pytest.fixture(scope='session')
-def once(tmp_path_factory):
-  """Makes something once for all workers: `once(name, make)` is what `make(folder)` returned.
-
-  If it cannot be made, the first test that needs it fails, and the others are skipped. A fixture
-  that uses this keeps pytest's scope of one test, since wider ones repeat the first error.
-  """
-  shared = tmp_path_factory.getbasetemp()
-  if 'PYTEST_XDIST_WORKER' in os.environ:
-    shared = shared.parent
-
-  def made(name, make):
-    folder, result = shared / name, shared / f'{name}.pickle'
-    with open(shared / f'{name}.lock', 'w') as lock:
-      fcntl.flock(lock, fcntl.LOCK_EX)  # Another worker may be making it.
-      if not folder.exists():
-        folder.mkdir()
-        result.write_bytes(pickle.dumps(make(folder)))
-    if not result.exists():
-      pytest.skip(f'{name} could not be made: another test says why.')
-    return pickle.loads(result.read_bytes())
-
-  return made
-
-
-@pytest.fixture(scope='session')
 def mnist():
   """The real data set, for tests that take no batches from it."""
   return input_data.read_data_sets(str(ROOT / 'MNIST_data'), one_hot=True)
 
 
-def write_digits(folder):
-  for file, dims, magic in (
-    ('train-images-idx3-ubyte.gz', (5200, 28, 28), 2051),
-    ('train-labels-idx1-ubyte.gz', (5200,), 2049),
-    ('t10k-images-idx3-ubyte.gz', (625, 28, 28), 2051),  # n / 625 has four decimals.
-    ('t10k-labels-idx1-ubyte.gz', (625,), 2049),
-  ):
-    with gzip.open(ROOT / 'MNIST_data' / file) as f:
-      data = f.read(4 + 4 * len(dims) + math.prod(dims))[4 + 4 * len(dims) :]
-    write_idx(folder / file, magic, *dims, data=data)
-  return str(folder)
-
-
-@pytest.fixture
-def digits(once):
+@pytest.fixture(scope='session')
+def digits(tmp_path_factory):
   """A folder of the archives' first digits: 5,000 to validate, 200 to train, 625 to test."""
-  return once('digits', write_digits)
+  folder = tmp_path_factory.mktemp('digits')
+  for name in input_data.SHA256:
+    magic, shape = (2051, (28, 28)) if 'images' in name else (2049, ())
+    n = 5200 if 'train' in name else 625  # n / 625 has four decimals.
+    with gzip.open(ROOT / 'MNIST_data' / name) as f:
+      data = f.read(8 + 4 * len(shape) + n * math.prod(shape))[8 + 4 * len(shape) :]
+    write_idx(folder / name, magic, n, *shape, data=data)
+  return str(folder)
 
 
 # Peak memory is measured from a small process: a child's begins with that of its parent.
@@ -125,18 +92,15 @@ sys.exit(status)
 """
 
 
-def train_net(folder):
+@pytest.fixture(scope='session')
+def trained_net(tmp_path_factory):
+  """The finished process of mnist_deep.py --fast, 140 steps; its net is in `.folder`."""
+  folder = tmp_path_factory.mktemp('trained_net')
   flags = '--seed 1 --fast --steps 140 --log_dir'.split()
   done = run('-c', MEASURED, 'mnist_deep.py', *flags, folder)
   lines_of(done)
   done.folder = folder
   return done
-
-
-@pytest.fixture
-def trained_net(once):
-  """The finished process of mnist_deep.py --fast, 140 steps; its net is in `.folder`."""
-  return once('trained_net', train_net)
 
 
 @pytest.fixture(scope='module')

@@ -98,3 +98,19 @@ def graph_digests(tf, code, seed):
     with tf.Session() as sess:
       sess.run(tf.global_variables_initializer())
       return [digest(sess.run(fetch, names.get('feed'))) for fetch in names['fetches']]
+
+
+def answers(tf, read_data_sets):
+  """Returns {question: digests} for each seed."""
+  found = {}
+  for seed in SEEDS:
+    for question, code in GRAPHS.items():
+      found[f'{question}, graph seed {seed}'] = graph_digests(tf, code, seed)
+    with tf.Graph().as_default():
+      tf.set_random_seed(seed)
+      train, _, test = read_data_sets()
+      labels = [digest(data.next_batch(100)[1]) for data in (train, test)]
+      found[f'labels of a batch of train, then of test, graph seed {seed}'] = labels
+  code = 'fetches = [tf.truncated_normal([4], seed=5)]'
+  question = 'truncated_normal with a seed of its own, no graph seed'
+  return {**found, question: graph_digests(tf, code, None)}

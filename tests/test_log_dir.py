@@ -30,9 +30,9 @@ def summaries(folder):
   return [(event.step, value) for event in events(folder) for value in event.summary.value]
 
 
-def curve(folder, tag):
+def curve(folder, name):
   """Returns the points of a curve: [(step, value), ...]."""
-  tag = f'summaries/{tag}'
+  tag = f'summaries/{name}'
   return [(step, value.simple_value) for step, value in summaries(folder) if value.tag == tag]
 
 
@@ -65,14 +65,18 @@ def test_ctrl_c_saves_the_net_and_so_does_an_impatient_second_one(digits, tmp_pa
     steps, folder = terminal.wait_for(STOPPED).groups()
     status = terminal.process.wait()
   assert pause is not None or (status == 130 and 'Traceback' not in terminal.shown)
-  assert folder == str(flags[-1]) and variables(folder)['global_step'] == int(steps) > 100
+  assert folder == str(flags[-1]) and variables(folder)['global_step'] == int(steps) >= 100
   again = train('--steps', int(steps) + 1, *flags[2:])
   assert f'Resuming at step {steps} of {int(steps) + 1}.' in again
 
 
 def test_a_second_run_resumes_where_the_first_ended(flags, tmp_path):
   assert not any('Resuming' in line for line in train('--steps', 2, *flags))
-  assert 'Resuming at step 2 of 4.' in train('--steps', 4, *flags)
+  time.sleep(1)  # The files of curves are named by the second.
+  *_, resuming, accuracy = train('--steps', 4, *flags)
+  assert resuming == 'Resuming at step 2 of 4.'
+  # A net that has had all its steps is only evaluated.
+  assert train('--steps', 4, *flags)[-2:] == ['Resuming at step 4 of 4.', accuracy]
   saved = variables(tmp_path)
   assert saved['global_step'] == 4
   assert saved['adam_optimizer/beta2_power'] == pytest.approx(0.999**5, rel=1e-4)
@@ -81,20 +85,21 @@ def test_a_second_run_resumes_where_the_first_ended(flags, tmp_path):
   assert checkpoints(tmp_path) == [4, 6]  # The last two are kept.
 
 
-def test_a_net_that_has_had_all_its_steps_is_only_evaluated(flags, tmp_path):
-  accuracy = train('--steps', 2, *flags)[-1]
-  assert train('--steps', 2, *flags)[-2:] == ['Resuming at step 2 of 2.', accuracy]
-  assert variables(tmp_path)['global_step'] == 2
+def save(folder, values, step):
+  """Saves variables {name: value} in the folder of a run, as at that step."""
+  with tf.Graph().as_default(), tf.Session() as sess:
+    for name, value in values.items():
+      tf.Variable(np.int64(step) if name == 'global_step' else value, name=name)
+    sess.run(tf.global_variables_initializer())
+    tf.train.Saver().save(sess, f'{folder}/model.ckpt', step)
 
 
 def test_a_killed_run_resumes_from_its_checkpoint_of_every_1000_steps(flags, tmp_path):
   train('--steps', 1, *flags)
-  values = variables(tmp_path) | {'global_step': np.int64(998)}
-  with tf.Graph().as_default(), tf.Session() as sess:
-    for name, value in values.items():
-      tf.Variable(value, name=name)
-    sess.run(tf.global_variables_initializer())
-    tf.train.Saver().save(sess, f'{tmp_path}/model.ckpt', 998)
+  values = variables(tmp_path)
+  save(tmp_path, values, 498)
+  train('--steps', 501, *flags)
+  save(tmp_path, values, 998)
   with start(*flags) as terminal:
     terminal.wait_for('^Resuming at step 998 of 20000')
     terminal.wait_for('^step 1000, ')
@@ -102,7 +107,7 @@ def test_a_killed_run_resumes_from_its_checkpoint_of_every_1000_steps(flags, tmp
     terminal.process.kill()  # With SIGKILL, which no program can handle.
   assert 'Resuming at step 1000 of 1001.' in train('--steps', 1001, *flags)
   curves = [step for step, _ in curve(tmp_path / 'validation', 'accuracy')]
-  assert curves == [1, 1000, 1001]
+  assert curves == [1, 501, 1000, 1001]
 
 
 LOST = r'The weights are no longer finite at step {}\. Try a smaller --learning_rate\.'
@@ -133,11 +138,8 @@ def test_ctrl_c_does_not_save_a_net_whose_weights_are_lost(flags, tmp_path):
 
 def test_a_lost_net_is_not_resumed(flags, tmp_path):
   train('--steps', 1, *flags)
-  with tf.Graph().as_default(), tf.Session() as sess:
-    for name, value in variables(tmp_path).items():
-      tf.Variable(value * np.nan if name == 'fc1/Variable' else value, name=name)
-    sess.run(tf.global_variables_initializer())
-    tf.train.Saver().save(sess, f'{tmp_path}/model.ckpt', 1)
+  values = variables(tmp_path)
+  save(tmp_path, values | {'fc1/Variable': values['fc1/Variable'] * np.nan}, 1)
   with pytest.raises(FloatingPointError, match=LOST.format(1)):
     train('--steps', 1, *flags)
 
