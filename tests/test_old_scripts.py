@@ -201,7 +201,10 @@ json.dump(answers, open('answers.json', 'w'))
 """
 
 
-def answer(folder):
+@pytest.fixture(scope='module')
+def answers(tmp_path_factory):
+  """What the program above has found."""
+  folder = tmp_path_factory.mktemp('old texts')
   texts = {name: code for name, (code, _) in VALUES.items()} | {code: code for code in GONE}
   for name, forms in IMPORTS.items():
     texts |= {form: f'{form}\nshow(found is {name})' for form in forms}
@@ -212,12 +215,6 @@ def answer(folder):
   (folder / 'graph_cases.py').write_bytes((ROOT / 'tests' / 'graph_cases.py').read_bytes())
   lines_of(run(ROOT / 'input_data.py', 'old.py', cwd=folder))
   return json.loads((folder / 'answers.json').read_text())
-
-
-@pytest.fixture
-def answers(once):
-  """What the program above has found."""
-  return once('old texts', answer)
 
 
 @pytest.mark.parametrize('form', [form for forms in IMPORTS.values() for form in forms])
