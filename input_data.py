@@ -100,16 +100,22 @@ def maybe_download(filename, work_directory, source_url=None):
 
 def _idx_files(folder):
   """Returns {path: the name that MNIST's archives would give it} of the IDX files in a folder."""
-  paths = [p for form in ('[!.]*', '*ubyte*/[!.]*') for p in pathlib.Path(folder).glob(form)]
+  paths = [
+    p for form in ('[!.]*', '*ubyte*/[!.]*', 'raw/[!.]*') for p in pathlib.Path(folder).glob(form)
+  ]
   names = {p: p.name.removesuffix('.gz').replace('.idx', '-idx') for p in sorted(paths)}
-  names = {p: name for p, name in names.items() if re.search(r'(?i)(idx|ubyte)[^.]*$', name)}
+  names = {p: name for p, name in names.items() if re.search(r'(?i)ubyte|idx\d|idx$', name)}
   return {str(p): f'{name}.gz' for p, name in names.items() if p.is_file()}
+
+
+def _is_mnist(path):
+  """Returns whether a file is one of MNIST's, gzipped as first published or unpacked."""
+  return f'{zlib.crc32(np.fromfile(path, np.uint8, 4096)):08x}' in CRC32
 
 
 def _refuse_mixture(files, filename, is_mnist):
   """Raises an `OSError` if MNIST's and other data, in {path: name}, would be used together."""
-  crcs = {path: zlib.crc32(np.fromfile(path, np.uint8, 4096)) for path in files}
-  others, state = [path for path in files if f'{crcs[path]:08x}' not in CRC32], 'is there'
+  others, state = [path for path in files if not _is_mnist(path)], 'is there'
   if filename not in files.values():
     others = [path for path in files if files[path] not in SHA256 or is_mnist and path in others]
     state = 'is missing'
@@ -268,6 +274,14 @@ def read_data_sets(train_dir='MNIST_data', fake_data=False, one_hot=False, dtype
   train_images, train_labels = extract_images(paths[0]), extract_labels(paths[1], *classes)
   test_images, test_labels = extract_images(paths[2]), extract_labels(paths[3], *classes)
   n = len(train_images)
+  for i, images, labels in (0, train_images, train_labels), (2, test_images, test_labels):
+    if len(images) != len(labels):
+      sizes = f'{paths[i]} holds {len(images)} images, and {paths[i + 1]} {len(labels)} labels.'
+      raise ValueError(sizes)
+    if not one_hot:  # The largest label is checked.
+      dense_to_one_hot(np.max(labels, initial=0), num_classes, paths[i + 1])
+    if len(images) not in (60000, 10000) and any(map(_is_mnist, paths)):
+      raise FileExistsError(f'MNIST is not mixed with other data: {paths[i]}. Use another folder.')
   if validation_size is None:
     validation_size = 5000 if n >= 10000 else math.ceil(n / 10)
     if n < 2:
@@ -421,7 +435,8 @@ _OLD = dict(row.split('=') for row in _OLD.split())
 _GONE = {  # What to do about a name that is gone, by how it begins.
   'contrib.slim': 'is the package tf_slim today: pip install tf_slim',
   'contrib.tensorboard': 'is the package tensorboard today: pip install tensorboard',
-  'examples': 'is of another tutorial, "TensorFlow Mechanics 101": put its files beside yours',
+  'examples.tutorials.mnist': 'is of another tutorial, "TensorFlow Mechanics 101": put the file '
+  'beside your script, and write `import mnist`',
   'estimator': 'left TensorFlow with version 2.16: train in a loop, or with Keras',
   'contrib': 'left TensorFlow with version 2.0: use tf.nn, tf.layers and tf.train',
   '': 'is not in TensorFlow today',
@@ -505,24 +520,30 @@ def tensorflow_1():
   type(tf.flags.FLAGS)._parse_flags = lambda flags: flags(sys.argv)
   module = _Module('tensorflow')
   # For `from tensorflow import *`. The oldest versions had no tf.print.
-  module.__all__ = ['contrib', *(name for name in dir(tf) if name[0] != '_' and name != 'print')]
+  names = {*dir(tf), *(old.partition('.')[0] for old in _OLD)} - {'print'}
+  module.__all__ = [name for name in names if name[0] != '_']
   return module
 
 
 def _call(name, /, *arguments, **keywords):
   """Calls today's function `name` with TensorFlow 1's arguments."""
-  if '.' in name or arguments and isinstance(arguments[0], int):  # Else it is today's order.
+  if (
+    '.' in name or arguments and isinstance(arguments[0], (int, np.integer))
+  ):  # Else it is today's order.
     keywords.update(zip(_ORDERS[name].split(), arguments, strict=False))
     arguments = ()
   keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
   return pkgutil.resolve_name('tensorflow.compat.v1:' + name)(*arguments, **keywords)
 
 
-def _layer(name, /, *arguments, activation_fn=None, normalizer_fn=None, **keywords):
+def _layer(name, order, /, *arguments, **keywords):
   """Calls `tf.layers` with the arguments of `tf.contrib.layers`."""
+  keywords.update(zip(order.split(), arguments, strict=False))
+  activation_fn = keywords.pop('activation_fn', None)
+  normalizer_fn = keywords.pop('normalizer_fn', None)
   tf, parameters = tensorflow_1(), keywords.pop('normalizer_params', None) or {}
   first = 'inputs', 'num_outputs', 'kernel_size'
-  arguments += tuple(keywords.pop(key) for key in first if key in keywords)
+  arguments = [keywords.pop(key) for key in first if key in keywords]
   keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
   if name in ('dense', 'conv2d', 'conv2d_transpose'):
     keywords['use_bias'] = not normalizer_fn and keywords.get('bias_initializer', '') is not None
@@ -606,40 +627,49 @@ def _xavier(uniform=True, seed=None, dtype=None):
 
 load_mnist = read_data_sets  # Its name in contrib.learn.datasets.mnist.
 _relu = {'activation_fn': lambda x: tensorflow_1().nn.relu(x)}
-_conv2d = partial(_layer, 'conv2d', padding='SAME', **_relu)
+_dense = 'inputs num_outputs activation_fn normalizer_fn'
+_window = 'inputs num_outputs kernel_size stride padding'
+_conv2d = partial(_layer, 'conv2d', _window, padding='SAME', **_relu)
 _OLD |= {
   **{name: partial(_call, name) for name in _ORDERS},
   'nn.dropout': _dropout,
   'layers.batch_normalization': _batch_normalization,
   'contrib.framework.arg_scope': _arg_scope,
   'contrib.learn.datasets.load_dataset': lambda name: {'mnist': load_mnist}[name](),
-  'contrib.layers.avg_pool2d': partial(_layer, 'average_pooling2d', stride=2),
+  'contrib.layers.avg_pool2d': partial(
+    _layer, 'average_pooling2d', 'inputs kernel_size stride padding', stride=2
+  ),
   'contrib.layers.batch_norm': partial(
-    _layer, 'batch_normalization', decay=0.999, scale=False, is_training=True
+    _layer, 'batch_normalization', 'inputs decay', decay=0.999, scale=False, is_training=True
   ),
   'contrib.layers.conv2d': _conv2d,
   'contrib.layers.convolution2d': _conv2d,
-  'contrib.layers.conv2d_transpose': partial(_layer, 'conv2d_transpose', padding='SAME', **_relu),
+  'contrib.layers.conv2d_transpose': partial(
+    _layer, 'conv2d_transpose', _window, padding='SAME', **_relu
+  ),
   'contrib.layers.dropout': partial(_contrib_dropout),
-  'contrib.layers.flatten': partial(_layer, 'flatten'),
-  'contrib.layers.fully_connected': partial(_layer, 'dense', **_relu),
-  'contrib.layers.linear': partial(_layer, 'dense'),
-  'contrib.layers.max_pool2d': partial(_layer, 'max_pooling2d', stride=2),
+  'contrib.layers.flatten': partial(_layer, 'flatten', 'inputs'),
+  'contrib.layers.fully_connected': partial(_layer, 'dense', _dense, **_relu),
+  'contrib.layers.linear': partial(_layer, 'dense', _dense),
+  'contrib.layers.max_pool2d': partial(
+    _layer, 'max_pooling2d', 'inputs kernel_size stride padding', stride=2
+  ),
   'contrib.layers.variance_scaling_initializer': _variance_scaling,
   'contrib.layers.xavier_initializer': _xavier,
   'contrib.layers.xavier_initializer_conv2d': _xavier,
-  'contrib.layers.l1_regularizer': lambda c: lambda w: c * tensorflow_1().reduce_sum(abs(w)),
-  'contrib.layers.l2_regularizer': lambda c: lambda w: c * tensorflow_1().nn.l2_loss(w),
+  'contrib.layers.l1_regularizer': lambda scale, scope=None: (
+    lambda w: scale * tensorflow_1().reduce_sum(abs(w))
+  ),
+  'contrib.layers.l2_regularizer': lambda scale, scope=None: (
+    lambda w: scale * tensorflow_1().nn.l2_loss(w)
+  ),
 }
 
 
 def _import(name, globals=None, locals=None, fromlist=(), level=0, python=builtins.__import__):
   """Imports as Python does, but gives TensorFlow 1 to `__main__` and the script's folder."""
   caller = globals or {}
-  file = caller.get('__file__') or ''
-  is_old_text = caller.get('__name__') == '__main__' or (
-    file.startswith(_folder) and '-packages' not in file and file != __file__
-  )
+  is_old_text = caller.get('__name__') == '__main__' or _is_old(caller.get('__file__') or '')
   package, _, path = name.partition('.')
   if package != 'tensorflow' or level or not is_old_text:
     return python(name, globals, locals, fromlist, level)
@@ -658,12 +688,13 @@ def _import(name, globals=None, locals=None, fromlist=(), level=0, python=builti
 def _excepthook(kind, error, trace):
   """Prints an error as Python does, without the calls of this file that run the script."""
   shown = link = traceback.TracebackException(kind, error, trace)
-  hidden, here = ('<module>', '_run', '_compile', '_import'), os.path.realpath(__file__)
+  hidden, here = '<module> _run _compile _import get_code', os.path.realpath(__file__)
   while link:
     link.stack[:] = [
       call
       for call in link.stack
-      if call.name not in hidden or os.path.realpath(call.filename) != here
+      if call.name not in hidden.split() or os.path.realpath(call.filename) != here
+      if not call.filename.startswith('<frozen importlib')
     ]
     link = link.__cause__ or link.__context__
   print(*shown.format(), sep='', end='', file=sys.stderr)
@@ -675,7 +706,9 @@ def _python_3(code):
   with contextlib.suppress(tokenize.TokenError, IndentationError), warnings.catch_warnings():
     warnings.simplefilter('ignore')  # Compiling the code warns again.
     try:
-      ast.parse(code)
+      for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.BinOp) and ast.unparse(node).startswith('print >> '):
+          raise SyntaxError('This is how Python 2 prints to a file.')
     except SyntaxError:
       for token in tokenize.generate_tokens(io.StringIO(code).readline):
         prints = bool(words) and words[0].string == 'print'
@@ -684,7 +717,7 @@ def _python_3(code):
           words = []
         elif token.type != tokenize.COMMENT and token.string.strip():
           words.append(token)
-  lines = code.splitlines(keepends=True)
+  lines = list(io.StringIO(code))
   for (row, column), old, new in reversed(edits):
     line = lines[row - 1]
     lines[row - 1] = line[:column] + new + line[column + len(old) :]
@@ -706,8 +739,24 @@ def _brackets(words):
   return [*edits, (words[-1].end, '', end)]
 
 
+def _is_old(file):
+  """Returns whether a file is the script's, or of a module in its folder or below."""
+  return file.startswith(_folder) and '-packages' not in file[len(_folder) :] and file != __file__
+
+
+def _find_modules(folder):
+  """Makes what finds the modules in the script's folder and in packages below it."""
+  if not _is_old(os.path.join(folder, '')) or not os.path.isdir(folder):
+    raise ImportError
+  kinds = importlib.machinery
+  others = kinds.ExtensionFileLoader, kinds.EXTENSION_SUFFIXES
+  return kinds.FileFinder(
+    folder, others, (_Loader, ['.py']), (kinds.SourcelessFileLoader, ['.pyc'])
+  )
+
+
 class _Loader(importlib.machinery.SourceFileLoader):
-  """Loads a module from the script's folder."""
+  """Loads a module that may be Python 2's."""
 
   def get_code(self, fullname):
     return _compile(self.path)
@@ -721,23 +770,38 @@ def _compile(path):
       raise ValueError('it holds zero bytes')
   except (ValueError, SyntaxError) as error:
     raise OSError(f'{path} is no Python script: {error}') from None
-  return compile(_python_3(code), path, 'exec', dont_inherit=True)
+  try:
+    return compile(_python_3(code), path, 'exec', dont_inherit=True)
+  except SyntaxError as changed:
+    try:
+      compile(code, path, 'exec', dont_inherit=True)
+    except SyntaxError as found:  # Whichever was read further says what is wrong.
+      raise max(found, changed, key=lambda error: error.lineno or 0) from None
 
 
 def _run(arguments):
   """Runs an old script as Python does, or prepares a prompt or a notebook for old pages."""
   global _folder
-  if not arguments and not sys.flags.inspect and not hasattr(sys, 'ps1'):
+  is_prompt = sys.flags.inspect or hasattr(sys, 'ps1')
+  if arguments[:1] and arguments[0].startswith('-') or not arguments and not is_prompt:
     sys.exit('Usage: python input_data.py OLD_SCRIPT [ITS_FLAGS], or python -i input_data.py')
-  builtins.__import__, sys.excepthook = _import, _excepthook
   script = os.path.realpath(arguments[0] if arguments else 'prompt')
   sys.path[0], _folder = os.path.dirname(script), os.path.join(os.path.dirname(script), '')
-  finder = importlib.machinery.FileFinder(sys.path[0], (_Loader, ['.py']))
-  sys.path_importer_cache[sys.path[0]] = finder
+  builtins.__import__, sys.excepthook = _import, _excepthook
+  sys.path_hooks.insert(0, _find_modules)
+  sys.path_importer_cache.clear()
   vars(builtins).update(xrange=range, raw_input=input, unicode=str)
-  for name in 'int', 'float', 'bool', 'object':
-    vars(np).setdefault(name, vars(builtins)[name])
-  vars(np).setdefault('infty', np.inf)
+  lost = {
+    'int': int,
+    'float': float,
+    'bool': bool,
+    'object': object,
+    'complex': complex,
+    'str': str,
+  }
+  lost |= {'infty': np.inf, 'Inf': np.inf, 'NaN': np.nan, 'float_': np.float64, 'product': np.prod}
+  for name, value in lost.items():
+    vars(np).setdefault(name, value)
   if np.lib.NumpyVersion(np.__version__) >= '2.0.0':
     np.set_printoptions(legacy='1.25')  # As np.float32(0.5), version 2 prints what was 0.5.
   if arguments:
@@ -746,7 +810,8 @@ def _run(arguments):
     except OSError as error:
       sys.exit(str(error))
     main = types.ModuleType('__main__')
-    main.__file__, sys.modules['__main__'], sys.argv = script, main, arguments
+    main.__file__, sys.modules['__main__'] = os.path.abspath(arguments[0]), main
+    sys.argv = arguments
     exec(code, vars(main))
 
 

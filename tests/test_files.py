@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import os
+import pathlib
 import re
 import shutil
 import struct
@@ -194,3 +195,16 @@ def test_what_a_stream_cannot_show_is_escaped(digits, tmp_path, encoding):
   assert shown.encode(encoding).endswith(
     f'/손글씨/{NAMES[0]}'.encode(encoding, 'backslashreplace')
   )
+
+
+def test_mnists_images_are_not_trained_on_beside_another_test_set(digits, tmp_path):
+  for name in input_data.SHA256:
+    folder = ROOT / 'MNIST_data' if 'train' in name else pathlib.Path(digits)
+    shutil.copy(folder / name, tmp_path)
+  with pytest.raises(FileExistsError, match='not mixed with other data: .*t10k-images'):
+    input_data.read_data_sets(tmp_path)
+
+
+def test_a_folder_raw_is_looked_into(digits, tmp_path):
+  shutil.copytree(digits, tmp_path / 'raw')
+  assert input_data.read_data_sets(tmp_path).train.num_examples == 200

@@ -141,15 +141,21 @@ def test_other_numbers_of_classes_and_of_images(tmp_path):
   for name, n in (('train', 30), ('t10k', 4)):
     write_idx(tmp_path / f'{name}-images-idx3-ubyte.gz', 2051, n, 2, 1, data=bytes(2 * n))
     write_idx(tmp_path / f'{name}-labels-idx1-ubyte.gz', 2049, n, data=bytes([26] + [1] * (n - 1)))
-  read = functools.partial(input_data.read_data_sets, tmp_path, validation_size=3)
-  assert read(one_hot=True, num_classes=27).train.labels.shape == (27, 27)
+  for one_hot in True, False:
+    with pytest.raises(ValueError, match=r'/train-labels.*0 and 9\. Received: 26\..* num_classes'):
+      input_data.read_data_sets(tmp_path, one_hot=one_hot, validation_size=3)
+  read = functools.partial(input_data.read_data_sets, tmp_path, validation_size=3, num_classes=27)
+  assert read(one_hot=True).train.labels.shape == (27, 27)
   assert read().validation.labels.tolist() == [26, 1, 1]
-  with pytest.raises(ValueError, match=r'/train-labels.*0 and 9\. Received: 26\..* num_classes'):
-    read(one_hot=True)
   with pytest.raises(ValueError, match='between 0 and 30. Received: 5000. .* validation_size'):
     read(validation_size=5000)
   assert read(validation_size=None).validation.num_examples == 3
   write_idx(tmp_path / 'train-images-idx3-ubyte.gz', 2051, 1, 2, 1, data=bytes(2))
+  with pytest.raises(
+    ValueError, match='/train-images.* 1 images, and .*/train-labels.* 30 labels'
+  ):
+    read()
+  write_idx(tmp_path / 'train-labels-idx1-ubyte.gz', 2049, 1, data=bytes(1))
   with pytest.raises(ValueError, match='1 training images'):
     read(validation_size=None)
 

@@ -28,7 +28,7 @@ IMPORTS = {
   'tf.placeholder': [
     'from tensorflow import placeholder as found',
     'from tensorflow import (Session,\n  placeholder as found)',
-    'from tensorflow import *\nfound = placeholder',
+    'from tensorflow import *\nassert mul and pack\nfound = placeholder',
   ],
   'input_data': [
     'import input_data as found',
@@ -94,6 +94,14 @@ VALUES = {
   'dropout keeps its shape': (
     "show(tf.nn.dropout(tf.ones([2, 3]), tf.placeholder('float')).shape.as_list())",
     [[2, 3]],
+  ),
+  'contrib.layers by position': (
+    'L, x = tf.contrib.layers, tf.ones([2, 8, 8, 3])\n'
+    "y = L.conv2d(L.max_pool2d(x, 2, 2), 4, 3, 1, 'VALID')\n"
+    'y = L.flatten(y)\n'
+    'y = L.fully_connected(y, 10, None, weights_regularizer=L.l2_regularizer(scale=1.0))\n'
+    "show(y.shape.as_list(), 'Relu' in y.op.type)",
+    [[2, 10], False],
   ),
   'xavier without uniform': (
     'x = tf.contrib.layers.xavier_initializer(uniform=False)\n'
@@ -260,6 +268,7 @@ PYTHON_2 = {
   'print >>f': 'print( file=f)',
   'print >>g(a, b), x, y': 'print( file=g(a, b),*( x, y,))',
   's = """\nprint x"""; print s': 's = """\nprint x"""; print( s)',
+  '\x0cprint "l\u2028s"': '\x0cprint( "l\u2028s")',
   'try:\n\tprint x\nexcept E, e:\n\tpass': 'try:\n\tprint( x)\nexcept E, e:\n\tpass',
 }
 
@@ -273,7 +282,7 @@ def test_python_2_gets_brackets_around_what_it_prints(old):
 
 
 @pytest.mark.parametrize(
-  'code', ['print(x)', 'print (x), y', 'print >>f, x', 'print', 'x = [print]', 'x = "print y"\n\r']
+  'code', ['print(x)', 'print (x), y', 'print', 'x = [print]', 'x = "print y"\n\r']
 )
 def test_python_3_stays_as_it_is(code):
   assert input_data._python_3(code) == code
@@ -286,10 +295,11 @@ def run_old(folder, code, *flags, **options):
 
 
 def test_python_2_prints_what_it_printed(tmp_path):
-  (tmp_path / 'helper.py').write_text('print "helper", 0\n')
-  code = 'import helper, sys\nfor i in xrange(2): print i,\nprint (i, unicode(2))\n'
+  (tmp_path / 'package' / 'inner').mkdir(parents=True)
+  (tmp_path / 'package' / 'inner' / 'helper.py').write_text('print "helper", 0\n')
+  code = 'import package.inner.helper, sys\nfor i in xrange(2): print i,\nprint (i, unicode(2))\n'
   assert lines_of(run_old(tmp_path, code)) == ['helper 0', "0 1 (1, '2')"]
-  assert run_old(tmp_path, 'import sys\nprint >>sys.stderr, "a", 1\nprint 2').stderr == 'a 1\n'
+  assert run_old(tmp_path, 'import sys\nprint >>sys.stderr, "a", 1').stderr == 'a 1\n'
 
 
 def test_a_script_has_its_own_arguments_name_and_status(tmp_path):
@@ -303,7 +313,7 @@ ERRORS = {
   'raised': 'def f():\n  raise ValueError("x")\n\nf()\n',
   'chained': 'try:\n  1 / 0\nexcept ZeroDivisionError as e:\n  raise ValueError("x") from e\n',
   'a module': 'import os\nimport no_such_module\n',
-  'syntax': 'x = 1\nprint(x\ny = 2\n',
+  'syntax': 'print("a", end="")\nx = 1\ny = (2\n',
 }
 
 
