@@ -116,14 +116,15 @@ def _is_mnist(path):
 def _refuse_mixture(files, filename, is_mnist):
   """Raises an `OSError` if MNIST's and other data, in {path: name}, would be used together."""
   others, state = [path for path in files if not _is_mnist(path)], 'is there'
+  cure = 'Move one of them to another folder.'
   if filename not in files.values():
     others = [path for path in files if files[path] not in SHA256 or is_mnist and path in others]
-    state = 'is missing'
+    state, cure = 'is missing', f'Rename what you mean to {filename}, or use another folder.'
   elif not {*SHA256} <= {files[path] for path in files if path not in others}:
     return
   if others and filename in SHA256:
     problem = f'{filename} {state}, and MNIST is not mixed with other data: {", ".join(others)}.'
-    raise FileExistsError(f'{problem} Rename what you mean to {filename}, or use another folder.')
+    raise FileExistsError(f'{problem} {cure}')
 
 
 def _parse_idx(content, name):
@@ -177,7 +178,7 @@ def dense_to_one_hot(labels_dense, num_classes=10, name='labels_dense'):
   wrong = labels[(labels < 0) | (labels >= num_classes)]
   if wrong.size:
     limits = f'Labels should be between 0 and {num_classes - 1}. Received: {wrong[0]}.'
-    raise ValueError(f'{name}: {limits} Pass another num_classes.')
+    raise ValueError(f'{name}: {limits} Pass a larger num_classes.')
   return np.eye(num_classes, dtype=np.float32)[labels]
 
 
