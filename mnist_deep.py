@@ -97,8 +97,8 @@ def main(flags):
     rate = fast_rate(flags, global_step) if flags.fast else flags.learning_rate
     adam = tf.train.AdamOptimizer(rate, beta2=flags.beta2)
     train_step = adam.minimize(cross_entropy, global_step)
-    # The features are learned first: at the end of --fast, only the layers behind them learn.
-    train_fc = adam.minimize(cross_entropy, global_step, tf.trainable_variables('fc'))
+    if flags.fast:  # The features are learned first, and at the end only the layers behind them.
+      train_fc = adam.minimize(cross_entropy, global_step, tf.trainable_variables('fc'))
   with tf.name_scope('accuracy'):
     correct_prediction = tf.equal(tf.argmax(y_conv, 1), tf.argmax(y_, 1))
     accuracy = tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
