@@ -9,7 +9,7 @@ os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # Fast CPU kernels, also wi
 sys.modules.setdefault('keras.src.optimizers', None)  # Keeps TensorFlow from loading Keras.
 import tensorflow.compat.v1 as tf
 
-import input_data
+from input_data import read_data_sets
 
 tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
@@ -18,9 +18,7 @@ sys.modules['keras.src.optimizers'] or sys.modules.pop('keras.src.optimizers')  
 
 def main(flags):
   """Trains the model, and prints its accuracy on the test digits."""
-  mnist = input_data.read_data_sets(
-    flags.data_dir, one_hot=True, validation_size=None, seed=flags.seed
-  )
+  mnist = read_data_sets(flags.data_dir, one_hot=True, validation_size=None, seed=flags.seed)
   # The model: the evidence for each digit is a weighted sum of the pixels, plus a bias.
   x = tf.placeholder(tf.float32, [None, 784])
   W = tf.Variable(tf.zeros([784, 10]))

@@ -305,11 +305,14 @@ def test_an_answer_below_97_percent_is_marked_as_unsure(trained_net, tmp_path):
   assert any(line.endswith(', not sure)') for line in lines)
 
 
+NO_NET = '{} is no net of deepnn. Name one in --log_dir, or train with --fast.'
+
+
 def test_a_folder_without_a_net_says_how_to_train_one(tmp_path):
-  done = run('mnist_deep.py', '--log_dir', tmp_path, '--predict', '.pictures/seven.png')
-  assert done.returncode == 1 and done.stdout == ''
-  error = f'{tmp_path} holds no trained net. Train one with --fast --log_dir {tmp_path}'
-  assert done.stderr.splitlines()[-1].endswith(error)
+  for place in (tmp_path, tmp_path / 'missing'):
+    done = run('mnist_deep.py', '--log_dir', place, '--predict', '.pictures/seven.png')
+    assert done.returncode == 1 and done.stdout == '' and 'Traceback' not in done.stderr
+    assert done.stderr.splitlines()[-1] == NO_NET.format(place)
 
 
 def test_a_folder_of_another_net_is_named(tmp_path):
@@ -318,16 +321,18 @@ def test_a_folder_of_another_net_is_named(tmp_path):
     sess.run(variable.initializer)
     tf.train.Saver().save(sess, str(tmp_path / 'net'), 5)
   done = run('mnist_deep.py', '--log_dir', tmp_path, '--predict', '.pictures/seven.png')
-  error = f'ValueError: {tmp_path / "net-5"} is damaged or holds a net other than deepnn.'
-  assert done.returncode == 1 and done.stderr.splitlines()[-1] == error
+  assert done.returncode == 1
+  assert done.stderr.splitlines()[-1] == NO_NET.format(tmp_path / 'net-5')
 
 
-def test_a_checkpoint_is_found_by_its_name_and_without_the_file_checkpoint(trained_net, tmp_path):
+def test_without_the_file_checkpoint_a_checkpoint_is_found_by_its_name(trained_net, tmp_path):
   for file in trained_net.folder.glob('model.ckpt-140.*'):
     shutil.copy(file, tmp_path)
-  for place in (tmp_path, tmp_path / 'model.ckpt-140'):
-    lines = run_here('mnist_deep.py', '--log_dir', place, '--predict', '.pictures/seven.png')
-    assert answers(lines) == {'.pictures/seven.png': 7}
+  flags = '--predict', '.pictures/seven.png', '--log_dir'
+  lines = run_here('mnist_deep.py', *flags, tmp_path / 'model.ckpt-140')
+  assert answers(lines) == {'.pictures/seven.png': 7}
+  with pytest.raises(SystemExit, match=f'^{NO_NET.format(tmp_path)}$'):
+    run_here('mnist_deep.py', *flags, tmp_path)
 
 
 @pytest.mark.parametrize('encoding', ['ascii', 'cp1252'])
@@ -342,18 +347,15 @@ def test_a_name_that_the_output_cannot_show_is_escaped(trained_net, tmp_path, en
   assert r'\u043d\u043e\u043b\u044c.png: ' in done.stderr
 
 
-def test_a_bmp_with_a_palette_is_read_by_its_colours(trained_net, mnist, tmp_path):
-  digit = np.pad(mnist.test.images[0].reshape(28, 28) > 0.5, 8)
-  ink = np.kron(digit, np.ones([3, 3]))[::-1]  # BMP begins with the bottom row.
-  # Paper is two colours of nearly the same light, whose indices stand for black and white.
-  checks = np.indices(ink.shape).sum(0) % 16 < 8
-  indices = np.where(ink > 0, 100, 200 * checks).astype(np.uint8)
-  rows, columns = indices.shape  # 132 columns: rows need no padding to four bytes.
-  palette = np.zeros([256, 4], np.uint8)
-  palette[[0, 100, 200]] = [250, 240, 245, 0], [90, 20, 10, 0], [245, 240, 250, 0]
-  palette = palette.tobytes()
-  header = struct.pack('<2sIII', b'BM', 1078 + indices.size, 0, 1078)
-  header += struct.pack('<IiiHHIIiiII', 40, columns, rows, 1, 8, 0, indices.size, 0, 0, 256, 0)
-  (tmp_path / 'seven.bmp').write_bytes(header + palette + indices.tobytes())
-  command = ['mnist_deep.py', '--log_dir', trained_net.folder, '--predict', tmp_path / 'seven.bmp']
-  assert answers(run_here(*command)) == {str(tmp_path / 'seven.bmp'): 7}
+def test_a_bmp_with_a_palette_says_how_to_save_it(trained_net, tmp_path, capsys):
+  files = [tmp_path / f'{bits}.bmp' for bits in (1, 4, 8)]
+  for file, bits in zip(files, (1, 4, 8), strict=True):
+    indices, palette = bytes(8 * 8 * bits // 8), bytes(4 << bits)
+    start = 54 + len(palette)
+    header = struct.pack('<2sIII', b'BM', start + len(indices), 0, start)
+    header += struct.pack('<IiiHHIIiiII', 40, 8, 8, 1, bits, 0, len(indices), 0, 0, 0, 0)
+    file.write_bytes(header + palette + indices)
+  with pytest.raises(SystemExit, match='1'):
+    run_here('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *files)
+  said = capsys.readouterr().err.splitlines()
+  assert said == [f'{file}: a BMP with a palette. Save it as PNG' for file in files]
