@@ -218,10 +218,9 @@ def predict(flags):
           raise ValueError('a BMP with a palette. Save it as PNG')
         pixels = apply_exif(picture.eval({contents: content}), content)
         probabilities = y.eval({x: [extract_digit(pixels)], keep_prob: 1.0})[0]
-        digit, probability = np.argmax(probabilities), np.max(probabilities)
-        # Of 249 pictures that other people made, 0.4 % were wrong and above it.
-        unsure = ', not sure' if probability < 0.97 else ''
-        print(printable(f'{file}: {digit} ({probability:.1%}{unsure})'))
+        # Of 249 pictures that other people made, 0.4 % were wrong and yet above this.
+        unsure = ', not sure' if probabilities.max() < 0.97 else ''
+        print(printable(f'{file}: {probabilities.argmax()} ({probabilities.max():.1%}{unsure})'))
       except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).partition('\n\t [[')[0].splitlines()[-1]  # Without TensorFlow's trace.
         print(f'{file}: {reason}', file=sys.stderr)

@@ -181,5 +181,5 @@ def test_without_a_folder_only_curves_are_left_behind(digits, tmp_path):
     lines = run_here('mnist_deep.py', '--steps', 1, '--data_dir', digits)
   folder = pathlib.Path(lines[4].removeprefix('Saving graph to: '))
   files = [path for path in folder.rglob('*') if path.is_file()]
-  assert {path.parent.name for path in files} == {'training', 'validation'}
+  assert {path.parent.name for path in files} == {'training'}
   assert sum(path.stat().st_size for path in files) < 5e6
