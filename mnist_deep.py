@@ -1,6 +1,7 @@
 """A convolutional net on MNIST: two layers of features recognise 99.2 % of handwritten digits."""
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # Set it to 0 to see TensorFlow's own log.
 os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # Fast CPU kernels, also without AVX-512.
+gc.set_threshold(100_000)  # Loading makes many objects, and hardly any garbage to look for.
 sys.modules.setdefault('keras.src.optimizers', None)  # Keeps TensorFlow from loading Keras.
 import tensorflow.compat.v1 as tf
 
@@ -203,7 +205,7 @@ def predict(flags):
   y = tf.nn.softmax(y_conv)
   contents = tf.placeholder(tf.string, [])
   picture = tf.image.decode_image(contents, expand_animations=False)
-  checkpoint = tf.train.latest_checkpoint(flags.log_dir or '.') or flags.log_dir
+  checkpoint = tf.train.latest_checkpoint(flags.log_dir) or flags.log_dir
   status = 0
   with tf.Session() as sess:
     try:
@@ -243,7 +245,10 @@ def parse(argv):
   parser.set_defaults(beta2=0.999, keep_prob=0.5)
   if '--fast' in argv:
     parser.set_defaults(steps=690, batch_size=100, learning_rate=3e-3, beta2=0.97, keep_prob=0.7)
-  return parser.parse_args(argv)
+  flags = parser.parse_args(argv)
+  if flags.predict and not flags.log_dir:
+    parser.error('--predict needs --log_dir, the folder of a trained net')
+  return flags
 
 
 if __name__ == '__main__':
