@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import json
 import math
 import os
 import pathlib
@@ -17,6 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import input_data  # noqa: E402
+
+REFERENCE = json.loads((ROOT / 'tests' / 'reference.json').read_text())
 
 # Each of the workers that pytest.ini asks for has about one core.
 os.environ['TF_NUM_INTRAOP_THREADS'] = '1'
