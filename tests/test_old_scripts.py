@@ -65,7 +65,7 @@ VALUES = scripts("""
 check([tf.mul(a, b), tf.sub(a, b), tf.neg(a)], [[3, 8], [-2, -2], [-1, -2]])
 check([tf.inv(b), tf.select(a > 1.0, a, b)], [[1 / 3, 0.25], [3, 2]])
 check([tf.pack([a, b]), *tf.unpack(a)], [[[1, 2], [3, 4]], 1, 2])
-check([tf.batch_matmul([[[1.0, 2.0]]], [[[1.0], [2.0]]])], [[[5]]])
+check([tf.batch_matmul([[[1.0, 2.0]]], [[[1.0], [2.0]]])], [[[[5]]]])
 # concat
 forms = [tf.concat(0, [a, b]), tf.concat([a, b], 0), tf.concat(concat_dim=0, values=[a, b])]
 check(forms, [[1, 2, 3, 4]] * 3)
