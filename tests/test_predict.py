@@ -195,7 +195,7 @@ EXIF = {1: 'top left', 2: 'top right', 3: 'bottom right', 4: 'bottom left'}
 EXIF |= {5: 'left top', 6: 'right top', 7: 'right bottom', 8: 'left bottom'}
 
 
-def exif(orientation, order='>'):
+def exif(orientation, order):
   """Returns the bytes that tell a JPEG file's orientation, to be put behind its first two."""
   fields = struct.pack(f'{order}HHHIIHHIHH', 2, 271, 2, 4, 0, 274, 3, 1, orientation, 0)
   tiff = (b'MM' if order == '>' else b'II') + struct.pack(f'{order}HI', 42, 8) + fields + b'\0' * 4
@@ -212,15 +212,6 @@ def stored(picture, orientation):
   if columns in ('bottom', 'right'):
     picture = picture[:, ::-1]
   return picture
-
-
-@pytest.mark.parametrize('orientation', EXIF)
-@pytest.mark.parametrize('order', '<>')
-def test_a_jpeg_is_turned_as_its_exif_says(orientation, order):
-  picture = np.arange(6).reshape(2, 3, 1)
-  content = b'\xff\xd8' + exif(orientation, order)
-  turned = input_data.apply_exif(stored(picture, orientation), content)
-  np.testing.assert_array_equal(turned, picture)
 
 
 def test_colours_transparency_sizes_and_turned_photographs(trained_net, seven, tmp_path):
@@ -243,7 +234,7 @@ def test_colours_transparency_sizes_and_turned_photographs(trained_net, seven, t
     (tmp_path / name).write_bytes(encode(pixels, name[-3:]))
   for orientation in EXIF:
     content = encode(stored(white, orientation), 'jpg')
-    content = content[:2] + exif(orientation) + content[2:]
+    content = content[:2] + exif(orientation, '<>'[orientation % 2]) + content[2:]
     (tmp_path / f'turned {orientation}.jpg').write_bytes(content)
   files = sorted(tmp_path.iterdir())
   lines = predict(trained_net, *files)

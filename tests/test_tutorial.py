@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import input_data
-from conftest import ROOT, lines_of, run, run_here, variables
+from conftest import lines_of, run, run_here, variables
 from mnist_deep import deepnn, evaluate, main, max_pool_2x2, parse, tf
 
 # The same net in Keras, from the same weights and from batches that it takes itself.
@@ -94,42 +94,23 @@ def nets(tmp_path_factory, digits):
   return lines, *zip([weights, scaled], afters, answers, strict=True)
 
 
-def test_softmax_descends_as_the_formulas_do():
-  """Gradient descent by 0.5 on the mean cross-entropy, whose gradient is softmax minus label."""
-  mnist = input_data.read_data_sets(str(ROOT / 'MNIST_data'), one_hot=True, seed=0)
-  W, b = np.zeros([784, 10]), np.zeros(10)
-  for _ in range(1000):
-    x, y_ = mnist.train.next_batch(100)
-    odds = np.exp(x @ W + b)
-    error = (odds / odds.sum(axis=1, keepdims=True) - y_) / 100
-    W -= 0.5 * x.T @ error
-    b -= 0.5 * error.sum(axis=0)
-  correct = np.argmax(mnist.test.images @ W + b, 1) == np.argmax(mnist.test.labels, 1)
-  assert run_here('mnist_softmax.py', '--seed', 0)[-1] == f'test accuracy {correct.mean():g}'
-
-
 def test_the_flags_have_the_tutorials_defaults_and_fast_changes_them():
-  def schedule(flags):
-    return flags.steps, flags.batch_size, flags.learning_rate, flags.beta2, flags.keep_prob
-
-  assert schedule(parse([])) == (20000, 50, 1e-4, 0.999, 0.5)
-  assert schedule(parse(['--fast'])) == (690, 100, 3e-3, 0.97, 0.7)
-  assert parse(['--steps', '7', '--fast']).steps == 7
+  names = 'steps', 'batch_size', 'learning_rate', 'beta2', 'keep_prob'
+  tutorial, fast, seven = parse([]), parse(['--fast']), parse(['--steps', '7', '--fast'])
+  assert [getattr(tutorial, name) for name in names] == [20000, 50, 1e-4, 0.999, 0.5]
+  assert [getattr(fast, name) for name in names] == [690, 100, 3e-3, 0.97, 0.7]
+  assert seven.steps == 7
 
 
 def test_deep_starts_from_small_random_weights_and_biases_of_a_tenth():
+  shapes = [5, 5, 1, 32], [5, 5, 32, 64], [7 * 7 * 64, 1024], [1024, 10]
   weights = initial_weights()
-  assert [variable.shape for variable in weights] == [
-    *((5, 5, 1, 32), (32,), (5, 5, 32, 64), (64,)),
-    *((7 * 7 * 64, 1024), (1024,), (1024, 10), (10,)),
-  ]
-  for W in weights[::2]:
+  for shape, W, b in zip(shapes, weights[::2], weights[1::2], strict=True):
+    assert [*W.shape] == shape and np.array_equal(b, np.full(shape[-1:], np.float32(0.1)))
     # Cut at twice its standard deviation of 0.1, a normal distribution has one of 0.08796.
     assert 0.19 < np.abs(W).max() <= 0.2
     assert abs(W.mean()) < 0.5 / W.size**0.5
     assert W.std() == pytest.approx(0.08796, rel=3 / W.size**0.5)
-  for b in weights[1::2]:
-    assert (b == np.float32(0.1)).all()
 
 
 def test_pooling_keeps_the_largest_of_2x2_and_what_is_left_at_an_odd_edge():
