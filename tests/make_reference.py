@@ -102,8 +102,6 @@ answer = arrays(read(dtype=np.uint8, one_hot=True))
 answer = arrays(read(reshape=False))
 # batches of train, seed 1
 answer = of_many_sizes(read(seed=1).train)
-# batches of train, seed 1, one_hot
-answer = of_many_sizes(read(seed=1, one_hot=True).train)
 # batches of train, seed 7, one_hot
 answer = of_many_sizes(read(seed=7, one_hot=True).train)
 # batches of test, seed 1, one_hot

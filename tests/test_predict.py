@@ -125,10 +125,11 @@ def test_a_frame_and_the_lines_of_a_grid_are_no_part_of_a_digit(seven):
   for at in 0, 4:  # Also some pixels inside the border.
     top, bottom = np.s_[at : at + 3], np.s_[rows - at - 3 : rows - at]
     left, right = np.s_[:, at : at + 3], np.s_[:, columns - at - 3 : columns - at]
-    for lines in [top], [bottom, right], [top, bottom, left, right]:
+    for lines in [top], [bottom, right], [top, bottom, left, right], [np.s_[30:33]]:
       pixels = plain.copy()
       for line in lines:
         pixels[line] = 60
+      pixels[10:14, 90:94] = 60  # A speck.
       np.testing.assert_allclose(input_data.extract_digit(pixels), expected, atol=0.02)
 
 

@@ -21,18 +21,14 @@ AGAIN = 'with tf.Graph().as_default():\n  main(arguments)\n\n'
 @pytest.mark.parametrize('prompt', [{}, {'PYTHON_BASIC_REPL': '1'}], ids=['newest', 'basic'])
 def test_both_programs_are_pasted_and_the_prompt_stays_alive(tmp_path, digits, prompt):
   with Terminal(TMPDIR=str(tmp_path), **prompt) as terminal:
-    terminal.wait_for('>>> ')
     terminal.paste(SOFTMAX + '\n')
-    terminal.type('\n')
     assert float(terminal.wait_for(r'^test accuracy (0\.\d+)')[1]) > 0.9
     terminal.paste(DEEP + '\n')
-    terminal.type('\n')
     terminal.wait_for(r'^step 0, training accuracy \d')
     terminal.type('\3')
     steps, folder = terminal.wait_for(STOPPED).groups()
     assert variables(folder)['global_step'] == int(steps)
     terminal.paste(f'arguments.data_dir, arguments.steps = {digits!r}, 0\n{AGAIN}')
-    terminal.type('\n')
     terminal.wait_for(r'^test accuracy 0\.\d+')
     assert terminal.leave() == 0
 
