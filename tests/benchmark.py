@@ -44,12 +44,12 @@ def learning_steps(schedule):
   return schedule.steps * 3 // 4 + 1 if schedule.fast else schedule.steps
 
 
-def batches(schedule, train):
+def batches(schedule, train, random=np.random):
   """Yields the batches of all steps, and prints each hundredth, as mnist_deep.py does."""
   for i in range(schedule.steps):
     images, labels = train.next_batch(schedule.batch_size)
     if schedule.fast:
-      moves = np.random.randint(-1, 2, [len(images), 1, 2]) @ [28, 1]
+      moves = random.randint(-1, 2, [len(images), 1, 2]) @ [28, 1]
       images = np.take_along_axis(images, (np.arange(784) + moves) % 784, axis=1)
     if i % 100 == 0:
       print(f'step {i},', flush=True)
@@ -59,7 +59,7 @@ def batches(schedule, train):
 # Each peer builds the net, trains it on batches, and returns what computes the logits.
 
 
-def keras_peer(schedule, seed, batches):
+def keras_net(schedule, seed):
   from keras import Sequential, layers, losses, ops, optimizers, utils
 
   utils.set_random_seed(seed)
@@ -73,13 +73,23 @@ def keras_peer(schedule, seed, batches):
   model.add(layers.Dropout(1 - schedule.keep_prob))
   model.add(layers.Dense(10, **start))
   rate = partial(rate_at, schedule, minimum=ops.minimum)
-  adam = optimizers.Adam(lambda: rate(adam.iterations), beta_2=schedule.beta2)
-  for learns, steps in ((True, learning_steps(schedule)), (False, schedule.steps)):
-    for layer in model.layers[1:4:2]:
-      layer.trainable = learns  # Read when the model is compiled.
-    model.compile(adam, losses.CategoricalCrossentropy(from_logits=True))
-    if left := steps - int(adam.iterations):
-      model.fit(batches, steps_per_epoch=left, verbose=0)
+  adam = optimizers.Adam(lambda: rate(adam.iterations), beta_2=schedule.beta2, epsilon=1e-8)
+  model.compile(adam, losses.CategoricalCrossentropy(from_logits=True))
+  return model
+
+
+def freeze_convolutions(model):
+  for layer in model.layers[1:4:2]:
+    layer.trainable = False  # Read when the model is compiled.
+  model.compile(model.optimizer, model.loss)
+
+
+def keras_peer(schedule, seed, batches):
+  model, first = keras_net(schedule, seed), learning_steps(schedule)
+  model.fit(batches, steps_per_epoch=first, verbose=0)
+  if schedule.fast:
+    freeze_convolutions(model)
+    model.fit(batches, steps_per_epoch=schedule.steps - first, verbose=0)
   return model.predict_on_batch
 
 
