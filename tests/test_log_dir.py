@@ -83,29 +83,13 @@ def test_a_second_run_resumes_where_the_first_ended(flags, tmp_path):
   assert checkpoints(tmp_path) == [4, 6]  # The last two are kept.
 
 
-def save(folder, values, step):
-  """Saves variables {name: value} in the folder of a run, as at that step."""
-  with tf.Graph().as_default(), tf.Session() as sess:
-    for name, value in values.items():
-      tf.Variable(np.int64(step) if name == 'global_step' else value, name=name)
-    sess.run(tf.global_variables_initializer())
-    tf.train.Saver().save(sess, f'{folder}/model.ckpt', step)
-
-
 def test_a_killed_run_resumes_from_its_checkpoint_of_every_1000_steps(flags, tmp_path):
-  train('--steps', 1, *flags)
-  values = variables(tmp_path)
-  save(tmp_path, values, 498)
-  train('--steps', 501, *flags)
-  save(tmp_path, values, 998)
   with start(*flags) as terminal:
-    terminal.wait_for('^Resuming at step 998 of 20000')
     terminal.wait_for('^step 1000, ')
     time.sleep(1)  # By then, the curve is on the disk.
     terminal.process.kill()  # With SIGKILL, which no program can handle.
   assert 'Resuming at step 1000 of 1001.' in train('--steps', 1001, *flags)
-  curves = [step for step, _ in curve(tmp_path / 'validation', 'accuracy')]
-  assert curves == [1, 501, 1000, 1001]
+  assert [step for step, _ in curve(tmp_path / 'validation', 'accuracy')] == [1000, 1001]
 
 
 LOST = r'The weights are no longer finite at step {}\. Try a smaller --learning_rate\.'
@@ -136,8 +120,11 @@ def test_ctrl_c_does_not_save_a_net_whose_weights_are_lost(flags, tmp_path):
 
 def test_a_lost_net_is_not_resumed(flags, tmp_path):
   train('--steps', 1, *flags)
-  values = variables(tmp_path)
-  save(tmp_path, values | {'fc1/Variable': values['fc1/Variable'] * np.nan}, 1)
+  with tf.Graph().as_default(), tf.Session() as sess:
+    for name, value in variables(tmp_path).items():
+      tf.Variable(value * np.nan if name == 'fc1/Variable' else value, name=name)
+    sess.run(tf.global_variables_initializer())
+    tf.train.Saver().save(sess, f'{tmp_path}/model.ckpt', 1)
   with pytest.raises(FloatingPointError, match=LOST.format(1)):
     train('--steps', 1, *flags)
 

@@ -12,6 +12,7 @@ import pytest
 import input_data
 from conftest import lines_of, run, run_here, variables
 from mnist_deep import deepnn, evaluate, main, max_pool_2x2, parse, tf
+from photographs import compute
 
 # Trains the Keras net of the benchmark from the same weights, with batches that it takes itself.
 KERAS = """
@@ -96,8 +97,7 @@ def test_deep_starts_from_small_random_weights_and_biases_of_a_tenth():
 
 
 def test_pooling_keeps_the_largest_of_2x2_and_what_is_left_at_an_odd_edge():
-  with tf.Graph().as_default(), tf.Session() as sess:
-    pooled = sess.run(max_pool_2x2(tf.reshape(tf.range(25.0)[::-1], [1, 5, 5, 1])))
+  pooled = compute(max_pool_2x2, np.arange(25.0)[::-1].reshape(1, 5, 5, 1))
   assert pooled[0, :, :, 0].tolist() == [[24, 22, 20], [14, 12, 10], [4, 2, 0]]
 
 
