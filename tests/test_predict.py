@@ -224,6 +224,7 @@ def test_colours_transparency_sizes_and_turned_photographs(trained_net, seven, t
     'light.png': black,
     'pale.png': 200 - 80 * seven,
     'rgb.jpg': np.concatenate([white, 255 * solid, 255 * solid], 2),
+    'red on white.png': np.concatenate([255 * solid, white, white], 2),
     'blue on yellow.png': np.concatenate([white, white, 100 * seven], 2),
     'black ink on nothing.png': np.concatenate([0 * solid, black], 2),
     'white ink on nothing.png': np.concatenate([255 * solid] * 3 + [black], 2),
