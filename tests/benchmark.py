@@ -9,8 +9,6 @@ each round's ratio. What is not installed is left out.
 """
 
 import argparse
-import functools
-import json
 import os
 import pathlib
 import re
@@ -19,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import namedtuple
+from functools import partial
 
 import numpy as np
 
@@ -36,10 +35,8 @@ BFLOAT16 = 'avx512_bf16' in CPUINFO or 'amx_bf16' in CPUINFO
 
 def rate_at(schedule, step, minimum=min):
   """Returns the rate of a step: constant, or rising for a fifth of the steps and then falling."""
-  if not schedule.fast:
-    return schedule.rate
   rise, fall = 5 * (step + 1) / schedule.steps, 1.25 * (1 - step / schedule.steps)
-  return schedule.rate * minimum(rise, fall)
+  return schedule.rate * minimum(rise, fall) if schedule.fast else schedule.rate
 
 
 def learning_steps(schedule):
@@ -47,12 +44,12 @@ def learning_steps(schedule):
   return schedule.steps * 3 // 4 + 1 if schedule.fast else schedule.steps
 
 
-def batches(schedule, train):
+def batches(schedule, train, random=np.random):
   """Yields the batches of all steps, and prints each hundredth, as mnist_deep.py does."""
   for i in range(schedule.steps):
     images, labels = train.next_batch(schedule.batch_size)
     if schedule.fast:
-      moves = np.random.randint(-1, 2, [len(images), 1, 2]) @ [28, 1]
+      moves = random.randint(-1, 2, [len(images), 1, 2]) @ [28, 1]
       images = np.take_along_axis(images, (np.arange(784) + moves) % 784, axis=1)
     if i % 100 == 0:
       print(f'step {i},', flush=True)
@@ -62,26 +59,37 @@ def batches(schedule, train):
 # Each peer builds the net, trains it on batches, and returns what computes the logits.
 
 
-def keras_peer(schedule, seed, batches):
+def keras_net(schedule, seed):
   from keras import Sequential, layers, losses, ops, optimizers, utils
 
   utils.set_random_seed(seed)
-  model = Sequential([layers.Input([784]), layers.Reshape([28, 28, 1])])
   start = {'kernel_initializer': 'lecun_normal'}
+  model = Sequential([layers.Input([784]), layers.Reshape([28, 28, 1])])
   for n in 32, 64:
     model.add(layers.Conv2D(n, 5, padding='same', activation='relu', **start))
     model.add(layers.MaxPooling2D())
-  dense = layers.Dense(1024, 'relu', **start), layers.Dropout(1 - schedule.keep_prob)
-  for layer in layers.Flatten(), *dense, layers.Dense(10, **start):
-    model.add(layer)
-  rate = functools.partial(rate_at, schedule, minimum=ops.minimum)
-  adam = optimizers.Adam(lambda: rate(adam.iterations), beta_2=schedule.beta2)
-  for learns, steps in ((True, learning_steps(schedule)), (False, schedule.steps)):
-    for layer in model.layers[1:4:2]:
-      layer.trainable = learns  # Read when the model is compiled.
-    model.compile(adam, losses.CategoricalCrossentropy(from_logits=True))
-    if left := steps - int(adam.iterations):
-      model.fit(batches, steps_per_epoch=left, verbose=0)
+  model.add(layers.Flatten())
+  model.add(layers.Dense(1024, 'relu', **start))
+  model.add(layers.Dropout(1 - schedule.keep_prob))
+  model.add(layers.Dense(10, **start))
+  rate = partial(rate_at, schedule, minimum=ops.minimum)
+  adam = optimizers.Adam(lambda: rate(adam.iterations), beta_2=schedule.beta2, epsilon=1e-8)
+  model.compile(adam, losses.CategoricalCrossentropy(from_logits=True))
+  return model
+
+
+def freeze_convolutions(model):
+  for layer in model.layers[1:4:2]:
+    layer.trainable = False  # Read when the model is compiled.
+  model.compile(model.optimizer, model.loss)
+
+
+def keras_peer(schedule, seed, batches):
+  model, first = keras_net(schedule, seed), learning_steps(schedule)
+  model.fit(batches, steps_per_epoch=first, verbose=0)
+  if schedule.fast:
+    freeze_convolutions(model)
+    model.fit(batches, steps_per_epoch=schedule.steps - first, verbose=0)
   return model.predict_on_batch
 
 
@@ -128,7 +136,7 @@ def jax_peer(schedule, seed, batches):
     layers += [stax.Conv(n, (5, 5), padding='SAME'), stax.Relu, stax.MaxPool((2, 2), (2, 2))]
   layers += [stax.Flatten, stax.Dense(1024), stax.Relu]
   initial, net = stax.serial(*layers, stax.Dropout(schedule.keep_prob), stax.Dense(10))
-  rate = functools.partial(rate_at, schedule, minimum=jax.numpy.minimum)
+  rate = partial(rate_at, schedule, minimum=jax.numpy.minimum)
   start, update, parameters_of = optimizers.adam(rate, 0.9, schedule.beta2, 1e-8)
 
   def loss_of(parameters, images, labels, key):
@@ -144,22 +152,20 @@ def jax_peer(schedule, seed, batches):
     state = jax.block_until_ready(train(i, state, *batch))
 
 
-OURS = 'mnist_deep.py'
 PEERS = {
-  'Keras `fit`': (keras_peer, {}),
-  'PyTorch, channels-last, fused Adam': (torch_peer, {'tuned': True}),
-  'PyTorch, as most write it': (torch_peer, {}),
-  'PyTorch, tuned as above, bfloat16 autocast': (torch_peer, {'tuned': True, 'bfloat16': True}),
-  'JAX, jit': (jax_peer, {}),
+  'Keras `fit`': keras_peer,
+  'PyTorch, channels-last, fused Adam': partial(torch_peer, tuned=True),
+  'PyTorch, as most write it': torch_peer,
+  'PyTorch, tuned as above, bfloat16 autocast': partial(torch_peer, tuned=True, bfloat16=True),
+  'JAX, jit': jax_peer,
 }
 STEPS_ONLY = 'PyTorch, as most write it', 'JAX, jit'
 
 
-def run_peer(name, seed, *schedule):
+def train_peer(name, schedule, seed):
   """Trains a peer in this process; prints lines as mnist_deep.py does."""
-  (peer, options), schedule = PEERS[name], Schedule(*schedule)
   data = input_data.read_data_sets(ROOT / 'MNIST_data', one_hot=True, seed=seed)
-  logits_of = peer(schedule, seed, batches(schedule, data.train), **options)
+  logits_of = PEERS[name](schedule, seed, batches(schedule, data.train))
   if logits_of:
     digits = [np.argmax(logits_of(images), 1) for images in np.split(data.test.images, 50)]
     accuracy = np.mean(np.concatenate(digits) == np.argmax(data.test.labels, 1))
@@ -182,13 +188,11 @@ def take_turns(commands, rounds, first, last, steps=1):
   for seed in range(1, rounds + 1):
     for name, command in commands.items():
       with tempfile.TemporaryDirectory() as folder:
-        times, line = run(command(seed, folder))
+        times, line = run([*command, '--seed', seed, *['--log_dir', folder] * ('deep' in name)])
       if line:
         accuracy = float(line.split()[-1]) if line.startswith('test') else np.nan
         results[name].append([(times[last] - times[first]) / steps, accuracy])
-      print(
-        f'round {seed}, {name}: {results[name][-1:] or "left out"}', file=sys.stderr, flush=True
-      )
+      print(f'round {seed}, {name}: {results[name][-1:] or "left out"}', file=sys.stderr)
   results = {name: np.transpose(found) for name, found in results.items() if found}
   unit, scale = ('ms', 1e3) if steps > 1 else ('seconds', 1)
   reference = next(iter(results))
@@ -205,36 +209,33 @@ def main():
   parser.add_argument('--rounds', type=int, default=5, help='how often each takes its turn')
   for name in '--accuracy', '--start':
     parser.add_argument(name, action='store_true')
-  parser.add_argument('--run', type=json.loads, help=argparse.SUPPRESS)
+  parser.add_argument('--peer', choices=PEERS, help='is trained alone')
+  parser.add_argument('--seed', type=int, help='of that training')
   flags = parser.parse_args()
-  if flags.run:
-    return run_peer(*flags.run)
+  schedule = FAST if flags.accuracy else TUTORIAL
+  if flags.peer:
+    return train_peer(flags.peer, schedule, flags.seed)
   processor = (re.findall('model name.*: (.*)', CPUINFO) or ['Unknown processor'])[0]
   print(f'{processor}, {os.cpu_count()} cores, Python {sys.version.split()[0]}')
   print(f'AVX-512: {"avx512f" in CPUINFO}; bfloat16 instructions: {BFLOAT16}\n')
   if flags.start:
     loaded = 'import tensorflow, runpy; runpy.run_path("mnist_softmax.py", run_name="__main__")'
     commands = {
-      'mnist_softmax.py': lambda *_: ['mnist_softmax.py'],
-      'the same after `import tensorflow`': lambda *_: ['-c', loaded],
+      'mnist_softmax.py': ['mnist_softmax.py'],
+      'the same after `import tensorflow`': ['-c', loaded],
     }
     return take_turns(commands, flags.rounds, 'start', 'end')
-  schedule = FAST if flags.accuracy else TUTORIAL
-  ours = [OURS, '--steps', schedule.steps, *['--fast'] * flags.accuracy]
-  commands = {OURS: lambda seed, folder: [*ours, '--seed', seed, '--log_dir', folder]}
-  if BFLOAT16:
-    half = f'{OURS} --bfloat16'
-    commands[half] = lambda *where: [*commands[OURS](*where), '--bfloat16']
-  peers = [name for name in PEERS if BFLOAT16 or 'bfloat16' not in name]
-  for name in [name for name in peers if not flags.accuracy or name not in STEPS_ONLY]:
-    commands[name] = functools.partial(peer_command, name, schedule)
-  if flags.accuracy:
-    return take_turns(commands, flags.rounds, 'step 0', 'last line')
-  take_turns(commands, flags.rounds, 'step 100', 'step 200', 100)
-
-
-def peer_command(name, schedule, seed, folder):
-  return [__file__, '--run', json.dumps([name, seed, *schedule])]
+  deep = ['mnist_deep.py', '--steps', schedule.steps, *['--fast'] * flags.accuracy]
+  commands = {'mnist_deep.py': deep, 'mnist_deep.py --bfloat16': [*deep, '--bfloat16']}
+  for name in PEERS:
+    commands[name] = [__file__, '--peer', name, *['--accuracy'] * flags.accuracy]
+  if not BFLOAT16:
+    commands = {name: command for name, command in commands.items() if 'bfloat16' not in name}
+  if not flags.accuracy:
+    return take_turns(commands, flags.rounds, 'step 100', 'step 200', 100)
+  for name in STEPS_ONLY:
+    del commands[name]
+  take_turns(commands, flags.rounds, 'step 0', 'last line')
 
 
 if __name__ == '__main__':

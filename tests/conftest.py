@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import json
 import math
 import os
 import pathlib
@@ -18,16 +19,17 @@ sys.path.insert(0, str(ROOT))
 
 import input_data  # noqa: E402
 
+REFERENCE = json.loads((ROOT / 'tests' / 'reference.json').read_text())
+
 # Each of the workers that pytest.ini asks for has about one core.
 os.environ['TF_NUM_INTRAOP_THREADS'] = '1'
 os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
 
 
-def run(program, *flags, cwd=ROOT, **options):
+def run(program, *flags, cwd=ROOT, timeout=1800, **options):
   """Runs a program of the repository as a shell user would, and returns the finished process."""
-  command = [sys.executable, program, *map(str, flags)]
-  options = {'capture_output': True, 'text': True, 'timeout': 1800} | options
-  return subprocess.run(command, cwd=cwd, check=False, **options)
+  command, options = [sys.executable, program, *map(str, flags)], {'text': True} | options
+  return subprocess.run(command, cwd=cwd, capture_output=True, timeout=timeout, **options)
 
 
 def run_here(program, *flags):

@@ -6,64 +6,246 @@ TensorFlow 1.15.5 needs Python 3.7, which pyenv and conda still install:
   tf1/bin/pip install tensorflow==1.15.5 'numpy<1.19' 'protobuf<3.21' 'h5py<3'
   tf1/bin/python tests/make_reference.py
 
-A digest is the first 24 hexadecimal digits of SHA-256.
+The tests ask today's TensorFlow and `input_data` the same questions. A digest is the first 24
+hexadecimal digits of SHA-256.
 """
 
+import functools
+import hashlib
 import json
 import os
 import pathlib
+import re
 
-os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
+import numpy as np
 
-import data_cases
-import graph_cases
-import tensorflow as tf
-from tensorflow.contrib.learn.python.learn.datasets.mnist import read_data_sets
-
-tf.logging.set_verbosity(tf.logging.ERROR)
 FOLDER = pathlib.Path(__file__).resolve().parent
 
 
-def read(**options):
-  return read_data_sets(str(FOLDER.parent / 'MNIST_data'), **options)
+def scripts(text):
+  """Returns {heading: code} of a text whose headings begin with `# `."""
+  return dict(re.findall(r'^# (.*)\n((?:(?!# ).*\n)+)', text, re.MULTILINE))
 
 
-def softmax(seed, rate, cross_entropy):
-  """Trains softmax regression; returns its test accuracy and its biases."""
-  mnist = read(one_hot=True, seed=seed)
-  with tf.Graph().as_default(), tf.Session() as sess:
-    x, y_ = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [None, 10])
-    W, b = tf.Variable(tf.zeros([784, 10])), tf.Variable(tf.zeros([10]))
-    y = tf.matmul(x, W) + b
-    train_step = tf.train.GradientDescentOptimizer(rate).minimize(cross_entropy(y_, y))
-    correct_prediction = tf.equal(tf.argmax(y, 1), tf.argmax(y_, 1))
-    accuracy = tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
-    sess.run(tf.global_variables_initializer())
-    for _ in range(1000):
-      images, labels = mnist.train.next_batch(100)
-      sess.run(train_step, {x: images, y_: labels})
-    found = sess.run(accuracy, {x: mnist.test.images, y_: mnist.test.labels})
-    return [round(float(found), 4), [round(float(value), 5) for value in sess.run(b)]]
-
-
-def mean_of_logits(y_, y):
-  return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(labels=y_, logits=y))
-
-
-def sum_of_logarithms(y_, y):
-  return -tf.reduce_sum(y_ * tf.log(tf.nn.softmax(y)))
-
-
-ANSWERS = data_cases.answers(read)
-# What is learned. The weights start at 0, so the batches decide everything.
-for seed in 0, 1:
-  question = f'accuracy and biases of softmax regression, seed {seed}'
-  ANSWERS[question] = softmax(seed, 0.5, mean_of_logits)
-question = 'accuracy and biases of softmax regression, seed 5, sum of logarithms'
-ANSWERS[question] = softmax(5, 0.01, sum_of_logarithms)
-ANSWERS.update(graph_cases.answers(tf, read))
-
-lines = [
-  f'{json.dumps(question)}: {json.dumps(ANSWERS[question])}' for question in sorted(ANSWERS)
+# Each makes `fetches`, whose values the seed of the graph decides, and `feed` for placeholders.
+GRAPHS = scripts("""
+# truncated_normal first
+fetches = [tf.truncated_normal([5, 5, 1, 32], stddev=0.1)]
+# random_normal variables after two placeholders
+x, y_ = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [None, 10])
+fetches = [tf.Variable(tf.random_normal([784, 256])), tf.Variable(tf.random_normal([256]))]
+# random_uniform, then random_normal
+fetches = [tf.random_uniform([3, 4]), tf.random_normal([2, 2])]
+# random_uniform of floats from -1 to 1, then of integers from 0 to 9
+fetches = [tf.random_uniform([3, 4], -1., 1.), tf.random_uniform([5], 0, 10, dtype=tf.int32)]
+# dropout by a placeholder, run twice, then random_normal
+x, keep_prob = tf.placeholder(tf.float32, [None, 20]), tf.placeholder(tf.float32)
+drop = tf.nn.dropout(x, keep_prob)
+fetches = [drop, drop, tf.random_normal([2, 2])]
+feed = {x: np.ones([3, 20]), keep_prob: 0.5}
+# dropout(x, 0.7), dropout(x, rate=0.3), then random_normal
+x = tf.ones([3, 20])
+fetches = [tf.nn.dropout(x, 0.7), tf.nn.dropout(x, rate=0.3), tf.random_normal([2, 2])]
+# dropout with a seed of its own
+fetches = [tf.nn.dropout(tf.ones([3, 20]), 0.5, seed=5)]
+# get_variable with each initializer
+fetches = [
+  tf.get_variable('a', [30, 20]),
+  tf.get_variable('b', [30, 20], initializer=tf.truncated_normal_initializer(stddev=0.1)),
+  tf.get_variable('c', [30, 20], initializer=tf.random_uniform_initializer(-1, 1)),
+  tf.get_variable('d', [30, 20], initializer=tf.random_normal_initializer()),
+  tf.get_variable('e', [5, 5, 3, 8], initializer=tf.glorot_uniform_initializer()),
 ]
-(FOLDER / 'reference.json').write_text('{\n' + ',\n'.join(lines) + '\n}\n')
+# get_variable with initializers of contrib
+layers = tf.contrib.layers
+fetches = [tf.get_variable('a', [30, 20], initializer=layers.xavier_initializer())]
+fetches += [tf.get_variable('b', [5, 5, 3, 8], initializer=layers.xavier_initializer_conv2d())]
+fetches += [tf.get_variable('c', [30, 20], initializer=layers.variance_scaling_initializer())]
+# truncated_normal with a seed of its own
+fetches = [tf.truncated_normal([4], seed=5)]
+# truncated_normal with a seed of its own, then two without
+fetches = [tf.truncated_normal([4], seed=5)]
+fetches += [tf.random_shuffle(tf.range(10)), tf.random_normal([3])]
+# labels of a batch of train, then of test
+train, _, test = read()
+fetches = [tf.constant(train.next_batch(100)[1]), tf.constant(test.next_batch(100)[1])]
+# two alike after three constants, in a scope
+tf.constant(0), tf.constant(1), tf.constant(2)
+with tf.name_scope('a'):
+  fetches = [tf.truncated_normal([4]), tf.truncated_normal([4])]
+# weights of the tutorial's net
+x, y_ = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [None, 10])
+fetches = []
+def weights_and_biases(shape):
+  fetches.append(tf.Variable(tf.truncated_normal(shape, stddev=0.1)))
+  return fetches[-1], tf.Variable(tf.constant(0.1, shape=shape[-1:]))
+h = tf.reshape(x, [-1, 28, 28, 1])
+for shape in [5, 5, 1, 32], [5, 5, 32, 64]:
+  W, b = weights_and_biases(shape)
+  h = tf.nn.relu(tf.nn.conv2d(h, W, strides=[1, 1, 1, 1], padding='SAME') + b)
+  h = tf.nn.max_pool(h, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding='SAME')
+W, b = weights_and_biases([7 * 7 * 64, 1024])
+h = tf.nn.relu(tf.matmul(tf.reshape(h, [-1, 7 * 7 * 64]), W) + b)
+tf.nn.dropout(h, tf.placeholder(tf.float32))
+weights_and_biases([1024, 10])
+""")
+
+# Each finds an `answer` about the data sets.
+DATA = scripts("""
+# images and labels
+answer = arrays(read())
+# images and labels, validation_size=12000
+answer = arrays(read(validation_size=12000))
+# images and labels, dtype=uint8, one_hot
+answer = arrays(read(dtype=np.uint8, one_hot=True))
+# images and labels, reshape=False
+answer = arrays(read(reshape=False))
+# batches of train, seed 1
+answer = of_many_sizes(read(seed=1).train)
+# batches of train, seed 7, one_hot
+answer = of_many_sizes(read(seed=7, one_hot=True).train)
+# batches of test, seed 1, one_hot
+answer = batches(read(seed=1, one_hot=True).test, 130, 96)
+# a batch of fake data, one_hot
+images, labels = read(fake_data=True, one_hot=True).train.next_batch(3, fake_data=True)
+answer = [images == [[1] * 784] * 3, labels]
+# batches of train, test, train
+train, validation, test = unseeded()
+answer = [batches(train, 600, 100), batches(test, 30, 500), batches(train, 50, 64)]
+# batches of validation, shuffle=False
+answer = batches(unseeded().validation, 12, 999, shuffle=False)
+# batches after _images = _images * 2 - 1
+train = unseeded().train
+train.next_batch(100)
+train._images = train._images * 2 - 1
+answer = batches(train, 600, 100)
+# batches after two classes are kept
+train = unseeded().train
+keep = train._labels.argmax(1) < 2
+train._images, train._labels = train._images[keep], train._labels[keep]
+train._num_examples = int(keep.sum())
+answer = batches(train, 300, 100)
+# batches after train and validation are joined
+train, validation, test = unseeded()
+train._images = np.concatenate([train._images, validation._images])
+train._labels = np.concatenate([train._labels, validation._labels])
+train._num_examples = 60000
+answer = batches(train, 700, 100)
+# batches after _index_in_epoch = _epochs_completed = 0
+train = unseeded().train
+batches(train, 100, 70)
+train._index_in_epoch = train._epochs_completed = 0
+answer = batches(train, 700, 100)
+""")
+
+# Each is a page for beginners, with the loss of 1.0 or that of 0.x. The weights start at 0, so the
+# batches decide its `figures`: the accuracy and the biases.
+PAGE = """
+from tensorflow.examples.tutorials.mnist import input_data
+mnist = input_data.read_data_sets('MNIST_data/', one_hot=True, seed={seed})
+import tensorflow as tf
+x, y_ = tf.placeholder("float", [None, 784]), tf.placeholder("float", [None, 10])
+W, b = tf.Variable(tf.zeros([784, 10])), tf.Variable(tf.zeros([10]))
+logits = tf.matmul(x, W) + b
+y = tf.nn.softmax(logits)
+cross_entropy = {loss}
+train_step = tf.train.GradientDescentOptimizer({rate}).minimize(cross_entropy)
+sess = tf.InteractiveSession()
+sess.run(tf.initialize_all_variables())
+for _ in range(1000):
+  batch_xs, batch_ys = mnist.train.next_batch(100)
+  sess.run(train_step, feed_dict={{x: batch_xs, y_: batch_ys}})
+
+accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(y, 1), tf.argmax(y_, 1)), "float"))
+figures = [sess.run(accuracy, {{x: mnist.test.images, y_: mnist.test.labels}}), b.eval().tolist()]
+print("figures %.4f %s" % tuple(figures))
+"""
+MEAN = 'tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=logits, labels=y_))'
+SUM = '-tf.reduce_sum(y_ * tf.log(y))'
+PAGES = {
+  'figures of a page, seed 0': PAGE.format(seed=0, loss=MEAN, rate=0.5),
+  'figures of a page, seed 1': PAGE.format(seed=1, loss=MEAN, rate=0.5),
+  'figures of a page, seed 5, sum of logarithms': PAGE.format(seed=5, loss=SUM, rate=0.01),
+}
+
+
+def digest(array):
+  return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()[:24]
+
+
+def arrays(data_sets):
+  """Returns shape and type of the images, digests of images and labels, for each data set."""
+  return [
+    [*s.images.shape, s.images.dtype.name, digest(s.images), digest(np.float64(s.labels))]
+    for s in data_sets
+  ]
+
+
+def batches(data_set, count, size, **options):
+  """Returns the digest of so many batches."""
+  sha = hashlib.sha256()
+  for _ in range(count):
+    images, labels = data_set.next_batch(size, **options)
+    sha.update(np.ascontiguousarray(images, np.float32))
+    sha.update(np.ascontiguousarray(labels, np.float64))
+  return sha.hexdigest()[:24]
+
+
+def of_many_sizes(train):
+  """Returns the digests of batches of several sizes, one after the other, and the epochs."""
+  sizes = (600, 100), (300, 50), (50, 64), (500, 128), (60, 1000), (2, 55000), (9, 7)
+  return [[batches(train, *size), train.epochs_completed] for size in sizes]
+
+
+def data_answers(read):
+  """Returns {question: answer}; `read` is `read_data_sets` with the folder of the archives."""
+
+  def unseeded():
+    data_sets = read(one_hot=True)
+    np.random.seed(0)  # TensorFlow 1.15.5 has seeded it while it read.
+    return data_sets
+
+  answers = {}
+  for question, code in DATA.items():
+    names = dict(globals(), read=read, unseeded=unseeded)
+    exec(code, names)
+    answers[question] = names['answer']
+  return answers
+
+
+def graph_answers(tf, read):
+  """Returns {question: the digests of `fetches`, each of them run by itself}."""
+  questions, answers = [(name, seed) for name in GRAPHS for seed in (1, 777)], {}
+  for name, seed in [*questions, ('truncated_normal with a seed of its own', None)]:
+    with tf.Graph().as_default(), tf.Session() as sess:
+      tf.set_random_seed(seed)
+      names = {'np': np, 'tf': tf, 'read': read}
+      exec(GRAPHS[name], names)
+      sess.run(tf.global_variables_initializer())
+      values = [sess.run(fetch, names.get('feed')) for fetch in names['fetches']]
+    answers[f'{name}, graph seed {seed}'] = [digest(value) for value in values]
+  return answers
+
+
+def main():
+  os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
+  os.chdir(FOLDER.parent)
+  import tensorflow as tf
+  from tensorflow.contrib.learn.python.learn.datasets.mnist import read_data_sets
+
+  tf.logging.set_verbosity(tf.logging.ERROR)
+  read = functools.partial(read_data_sets, 'MNIST_data')
+  answers = dict(data_answers(read), **graph_answers(tf, read))
+  for question, code in PAGES.items():
+    names = {}
+    exec(code, names)
+    accuracy, biases = names['figures']
+    answers[question] = [round(float(accuracy), 4), [round(bias, 4) for bias in biases]]
+  rows = [
+    f'{json.dumps(question)}: {json.dumps(answers[question])}' for question in sorted(answers)
+  ]
+  (FOLDER / 'reference.json').write_text('{\n' + ',\n'.join(rows) + '\n}\n')
+
+
+if __name__ == '__main__':
+  main()

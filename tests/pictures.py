@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 import input_data  # noqa: E402
 from mnist_deep import tf  # noqa: E402
+from photographs import compute, encode  # noqa: E402
 
 PICTURES = ROOT / '.pictures'
 # What to show of TensorBoard's page: its address, its size, and the part from left, top to
@@ -25,17 +26,6 @@ PAGES = {
   'graph.png': ('#graphs&run=training', '1300,1150', (340, 155, 860, 890)),
   'curves.png': ('#scalars&_smoothingWeight=0', '1500,600', (372, 182, 1070, 434)),
 }
-
-
-def computed(operation, *arguments, **options):
-  """Returns the value of a TensorFlow operation."""
-  with tf.Graph().as_default(), tf.Session() as sess:
-    return sess.run(operation(*arguments, **options))
-
-
-def write(name, pixels):
-  """Writes pixels [rows, columns, channels] of 0 to 255 as a PNG file."""
-  (PICTURES / name).write_bytes(computed(tf.io.encode_png, np.uint8(pixels), compression=9))
 
 
 def weights():
@@ -50,17 +40,17 @@ def weights():
   W = W.T.reshape(2, 5, 28, 28).swapaxes(1, 2).reshape(56, 140)
   blue, red = np.maximum(W, 0), np.maximum(-W, 0)
   image = 255 - 255 * np.stack([blue, blue + red, red], axis=2) / np.max(np.abs(W))
-  return np.kron(image, np.ones([4, 4, 1]))
+  return np.uint8(np.kron(image, np.ones([4, 4, 1])))
 
 
 def seven():
   """Returns the first test digit, a 7, as a pen would write it on paper in light from the left."""
   mnist = input_data.read_data_sets(str(ROOT / 'MNIST_data'))
   digit = mnist.test.images[0].reshape(28, 28, 1)
-  digit = computed(tf.image.resize, digit, [196, 196], 'bicubic')
+  digit = compute(tf.image.resize, digit, [196, 196], 'bicubic')
   ink = np.pad(np.clip(3 * digit - 1, 0, 1), [[20, 40], [70, 30], [0, 0]])
   light = np.linspace(1, 0.7, ink.shape[1])[:, np.newaxis]
-  return 255 * light * ((1 - ink) * [0.94, 0.92, 0.86] + ink * [0.12, 0.16, 0.45])
+  return np.uint8(255 * light * ((1 - ink) * [0.94, 0.92, 0.86] + ink * [0.12, 0.16, 0.45]))
 
 
 def screenshots(logs):
@@ -71,16 +61,19 @@ def screenshots(logs):
     url = next(match[0] for line in board.stderr if (match := re.search(r'http://\S+', line)))
     for name, (page, size, (left, top, right, bottom)) in PAGES.items():
       file = PICTURES / name
-      flags = f'--headless --no-sandbox --disable-gpu --window-size={size}'
+      flags = (
+        f'--headless --no-sandbox --disable-gpu --virtual-time-budget=30000 --screenshot={file}'
+      )
+      command = [
+        'chromium',
+        *flags.split(),
+        f'--window-size={size}',
+        f'{url}?darkMode=false{page}',
+      ]
       for _ in range(2):  # The first time, TensorBoard may still be reading.
-        subprocess.run(
-          ['chromium', *flags.split(), '--virtual-time-budget=30000']
-          + [f'--screenshot={file}', f'{url}?darkMode=false{page}'],
-          stderr=subprocess.DEVNULL,
-          check=True,
-        )
-      pixels = computed(tf.io.decode_png, file.read_bytes())
-      write(name, pixels[top:bottom, left:right])
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=True)
+      pixels = compute(tf.io.decode_png, file.read_bytes())
+      file.write_bytes(encode(pixels[top:bottom, left:right]))
   finally:
     board.kill()
     board.wait()
@@ -88,8 +81,8 @@ def screenshots(logs):
 
 def main():
   PICTURES.mkdir(exist_ok=True)
-  write('weights.png', weights())
-  write('seven.png', seven())
+  (PICTURES / 'weights.png').write_bytes(encode(weights()))
+  (PICTURES / 'seven.png').write_bytes(encode(seven()))
   if not shutil.which('chromium') or not shutil.which('tensorboard'):
     sys.exit('The pictures of TensorBoard need tensorboard and chromium.')
   if sys.argv[1:]:

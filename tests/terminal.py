@@ -33,14 +33,9 @@ class Terminal:
     looks = {'COLUMNS': '200', 'LINES': '50', 'TERM': 'xterm', 'NO_COLOR': '1'}
     self.master, slave = pty.openpty()
     self.process = subprocess.Popen(
-      [sys.executable, '-c', CONTROLLED, *command],
-      cwd=cwd,
-      env=os.environ | looks | environment,
-      stdin=slave,
-      stdout=slave,
-      stderr=slave,
-      start_new_session=True,
-    )
+      [sys.executable, '-c', CONTROLLED, *command], cwd=cwd, env=os.environ | looks | environment,
+      stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+    )  # fmt: skip
     os.close(slave)
     self.brackets = sys.version_info >= (3, 13) and 'PYTHON_BASIC_REPL' not in environment
     self.raw = ''  # All that came out so far.
@@ -72,11 +67,12 @@ class Terminal:
       data = data[os.write(self.master, data) :]
 
   def paste(self, text):
-    """Pastes a text at the prompt, and waits until it is shown: 3.14 adds what comes before."""
+    """Pastes a text at the prompt, and presses Enter once it is shown, as 3.14 needs it."""
     self.wait_for(PROMPT)
     self.type(f'\x1b[200~{text}\x1b[201~' if self.brackets else text)
     if self.brackets:
       self.wait_for(re.escape(text.strip().splitlines()[-1]))
+    self.type('\n')
 
   def wait_for(self, pattern, seconds=600):
     """Waits for a pattern after what was waited for before, and returns the match."""

@@ -1,18 +1,20 @@
 """Whatever the network does, a reader ends with the right data or with a word on what to do."""
 
-import functools
+import contextlib
+import http.server
 import os
 import pathlib
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 import trustme
-from server import serve
 
 import input_data
 from conftest import ROOT, lines_of, run
@@ -25,37 +27,78 @@ READ = """import sys, input_data
 input_data.read_data_sets(sys.argv[1], source_url=sys.argv[2:] or None)"""
 
 
-@pytest.fixture(scope='module')
+class Handler(http.server.BaseHTTPRequestHandler):
+  """Answers `/MODE/FILE` with an archive, in the way that MODE names: good, 404, short ..."""
+
+  def do_GET(self):
+    self.server.requests.append(self.path)
+    _, mode, name = self.path.split('/')
+    if mode.isdigit():
+      return self.send_error(int(mode))
+    if mode == 'garbage':
+      return self.wfile.write(b'\x1b]0;owned\x07 raw bytes\r\n\r\n')
+    body = ARCHIVES[name]
+    if mode == 'portal':
+      body = b'<!DOCTYPE html><title>Sign in to the network</title>'
+    if mode == 'flipped':
+      body = body[:100] + bytes([body[100] ^ 1]) + body[101:]
+    self.send_response(200)
+    self.send_header('Content-Length', str(len(body)))
+    self.end_headers()
+    self.wfile.write(body[: len(body) // 2] if mode in ('short', 'stall') else body)
+    if mode == 'stall':
+      time.sleep(60)
+
+  def log_message(self, *args):
+    """Keeps quiet."""
+
+
+@contextlib.contextmanager
+def serve(certificate=None):
+  """Serves the archives on the loopback, by HTTPS with a certificate."""
+  with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler) as server:
+    if certificate:
+      context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+      certificate.configure_cert(context)
+      server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.url = f'http{"s" if certificate else ""}://127.0.0.1:{server.server_port}'
+    server.requests = []
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture
 def server():
-  with serve(ROOT / 'MNIST_data') as server:
+  with serve() as server:
     yield server
 
 
 @pytest.fixture(autouse=True)
 def no_archives_beside_the_module(tmp_path, monkeypatch):
   monkeypatch.setattr(input_data, '__file__', str(tmp_path / 'module' / 'input_data.py'))
+  monkeypatch.setattr(input_data, 'STALL_SECONDS', 1)
 
 
 def contents(folder):
   return {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
 
 
-def read_fails(folder, **options):
+def read_fails(folder, urls):
   """Returns what the `OSError` says; nothing may be left behind."""
   with pytest.raises(OSError) as info:
-    input_data.read_data_sets(folder / 'new', **options)
+    input_data.read_data_sets(folder / 'new', source_url=urls)
   assert contents(folder / 'new') == {}
   return str(info.value)
 
 
-def start(folder, url):
-  command = [sys.executable, '-c', READ, folder, url]
+def start(folder, server):
+  command = [sys.executable, '-c', READ, folder, f'{server.url}/good']
   return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
 def test_a_new_folder_is_filled_from_the_first_mirror(tmp_path, monkeypatch, server, capsys):
   monkeypatch.setattr(input_data, 'MIRRORS', (f'{server.url}/good/', f'{server.url}/404/'))
-  server.requests.clear()
   for _ in range(2):  # The second time, all are there.
     input_data.read_data_sets(tmp_path / 'new' / 'data')
     assert contents(tmp_path / 'new' / 'data') == ARCHIVES and len(server.requests) == 4
@@ -71,14 +114,8 @@ MNIST_URLS += ['http://ossci-datasets.s3.amazonaws.com/mnist/']
 
 
 @pytest.mark.parametrize('url', MNIST_URLS)
-@pytest.mark.parametrize(
-  'mode', ['403', 'garbage', 'portal', 'short', 'flipped', 'stall', 'other']
-)
-def test_without_an_address_the_next_mirror_steps_in(
-  tmp_path, server, digits, monkeypatch, mode, url
-):
-  if mode == 'stall':
-    monkeypatch.setattr(input_data, 'STALL_SECONDS', 1)
+@pytest.mark.parametrize('mode', '403 garbage portal short flipped stall other'.split())
+def test_mnists_addresses_mean_each_mirror(tmp_path, server, digits, monkeypatch, mode, url):
   # Other data are intact, but they have not the published digests.
   first = f'file://{digits}/' if mode == 'other' else f'{server.url}/{mode}/'
   monkeypatch.setattr(input_data, 'MIRRORS', (first, f'{REAL}/'))
@@ -89,35 +126,31 @@ def test_without_an_address_the_next_mirror_steps_in(
 # The addresses that are asked, and what the error says of each.
 REASONS = {
   'http://127.0.0.1:{closed_port}/': 'Connection refused',
-  '{server}/403/': 'HTTP Error 403',
-  '{server}/garbage/': r'\x1b]0;owned',
-  '{server}/short/': 'IncompleteRead',
+  '{server.url}/403/': 'HTTP Error 403',
+  '{server.url}/garbage/': r'\x1b]0;owned',  # What a server sends may not control a terminal.
+  '{server.url}/short/': 'IncompleteRead',
   'file:///no/such/folder': 'No such file',
   'nonsense': 'unknown url type',
-  '{server}/portal/': 'train-images-idx3-ubyte.gz is not an IDX file',
-  '{server}/stall': 'timed out',
+  '{server.url}/portal/': 'train-images-idx3-ubyte.gz is not an IDX file',
+  '{server.url}/stall': 'timed out',
 }
 
 
-def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server, monkeypatch):
-  monkeypatch.setattr(input_data, 'STALL_SECONDS', 1)
+def test_the_error_gives_each_reason_and_says_what_to_do(tmp_path, server):
   with socket.socket() as s:  # Its port does not listen.
     s.bind(('127.0.0.1', 0))
-    places = {'closed_port': s.getsockname()[1], 'server': server.url}
-    urls = [url.format(**places) for url in REASONS]
-    message = read_fails(tmp_path, source_url=urls)
-  assert '\x1b' not in message  # What a server sends may not control a terminal.
-  first, *lines, last = message.splitlines()
+    urls = [url.format(closed_port=s.getsockname()[1], server=server) for url in REASONS]
+    first, *lines, last = read_fails(tmp_path, urls).splitlines()
   assert first == 'train-images-idx3-ubyte.gz could not be downloaded.'
   for url, reason, line in zip(urls, REASONS.values(), lines, strict=True):
     assert line.startswith(f'  {url.rstrip("/")}/train-images-idx3-ubyte.gz: ') and reason in line
+    assert line.isprintable()
   assert all(word in last for word in [*NAMES, str(tmp_path / 'new'), 'README.md'])
 
 
 def test_a_folder_that_cannot_be_made_is_said_before_anything_is_fetched(tmp_path, server):
-  server.requests.clear()
   (tmp_path / 'file').touch()
-  for folder in (tmp_path / 'file' / 'data', tmp_path / 'file'):
+  for folder in tmp_path / 'file' / 'data', tmp_path / 'file':
     with pytest.raises(OSError, match=str(folder)):
       input_data.read_data_sets(folder, source_url=f'{server.url}/good')
   assert server.requests == []
@@ -126,27 +159,25 @@ def test_a_folder_that_cannot_be_made_is_said_before_anything_is_fetched(tmp_pat
 def test_an_unverified_certificate_is_refused_and_the_advice_helps(tmp_path):
   authority = trustme.CA()  # Nobody trusts it yet.
   authority.cert_pem.write_to_path(tmp_path / 'authority.pem')
-  with serve(ROOT / 'MNIST_data', authority.issue_cert('127.0.0.1')) as server:
-    message = read_fails(tmp_path, source_url=server.url)
+  with serve(authority.issue_cert('127.0.0.1')) as server:
+    message = read_fails(tmp_path, f'{server.url}/good')
     assert re.search(r'CERTIFICATE_VERIFY_FAILED.*\nREADME.md says what to do', message)
     assert '| `CERTIFICATE_VERIFY_FAILED` |' in (ROOT / 'README.md').read_text()
     env = os.environ | {'SSL_CERT_FILE': str(tmp_path / 'authority.pem')}
-    lines_of(run('-c', READ, tmp_path / 'new', server.url, env=env))
+    lines_of(run('-c', READ, tmp_path / 'new', f'{server.url}/good', env=env))
   assert contents(tmp_path / 'new') == ARCHIVES
 
 
-def test_another_data_set_of_the_same_four_names_is_kept(tmp_path, digits):
-  with serve(digits) as server:
-    urls = [f'{server.url}/404', f'{server.url}/portal', f'{server.url}/any/']
-    input_data.read_data_sets(tmp_path, source_url=urls)
+def test_another_data_set_of_the_same_four_names_is_kept(tmp_path, server, digits):
+  urls = [f'{server.url}/404', f'{server.url}/portal', f'file://{digits}/']
+  input_data.read_data_sets(tmp_path, source_url=urls)
   mnist = input_data.read_data_sets(tmp_path)  # What is there is used, with no address.
   assert mnist.train.num_examples == 200 and contents(tmp_path) == contents(digits)
 
 
 def test_a_killed_process_never_leaves_half_a_file(tmp_path, server):
-  for i in range(4):
-    folder = tmp_path / str(i)
-    process = start(folder, f'{server.url}/good')
+  for folder in (tmp_path / str(i) for i in range(4)):
+    process = start(folder, server)
     while process.poll() is None and not any(folder.glob('*')):
       time.sleep(0.001)
     process.kill()
@@ -162,27 +193,26 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, server):
 
 
 def test_three_processes_fill_one_folder_at_once(tmp_path, server):
-  processes = [start(tmp_path, f'{server.url}/good') for _ in range(3)]
+  processes = [start(tmp_path, server) for _ in range(3)]
   assert [process.communicate(timeout=600) for process in processes] == [(None, '')] * 3
   assert contents(tmp_path) == ARCHIVES
 
 
 def test_a_folder_without_data_means_the_archives_beside_the_module(tmp_path, digits):
   project, here = tmp_path / 'project', tmp_path / 'here'
-  for name in ('MNIST_data', 'fashion'):
+  for name in 'MNIST_data', 'fashion':
     shutil.copytree(digits, project / name)
   shutil.copy(ROOT / 'input_data.py', project)
   (here / 'empty').mkdir(parents=True)
   (here / 'empty' / '.DS_Store').touch()
-  env = os.environ | {'PYTHONPATH': str(project)}
-  read = functools.partial(run, '-c', READ, cwd=here, env=env)
-  for folder in ('MNIST_data', 'fashion', 'empty', 'data/mnist/', str(tmp_path / 'input')):
-    source = 'fashion' if folder == 'fashion' else 'MNIST_data'
-    shown = lines_of(read(folder))[0]
-    assert shown == f'Extracting {project}/{source}/train-images-idx3-ubyte.gz'
+
+  def first_line(*words):
+    return lines_of(run('-c', READ, *words, cwd=here, env=os.environ | {'PYTHONPATH': project}))[0]
+
+  for folder in 'MNIST_data', 'fashion', 'empty', 'data/mnist/', str(tmp_path / 'input'):
+    used = project / ('fashion' if folder == 'fashion' else 'MNIST_data')
+    assert first_line(folder) == f'Extracting {used}/train-images-idx3-ubyte.gz'
     assert (here / folder).is_dir()
-  lines_of(read('MNIST_data', REAL))  # An address is asked although the archives are beside it.
+  first_line('MNIST_data', REAL)  # An address is asked although the archives are beside it.
   assert contents(here / 'MNIST_data') == ARCHIVES
-  assert lines_of(read('MNIST_data'))[0] == 'Extracting MNIST_data/train-images-idx3-ubyte.gz'
-  (tmp_path / 'file').touch()
-  assert 'File exists' in read(tmp_path / 'file').stderr
+  assert first_line('MNIST_data') == 'Extracting MNIST_data/train-images-idx3-ubyte.gz'

@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import os
-import pathlib
 import re
 import shutil
 import struct
@@ -19,26 +18,23 @@ from conftest import ROOT, lines_of, run, write_idx
 NAMES = list(input_data.SHA256)
 STEMS = [name.removesuffix('.gz') for name in NAMES]
 FORMS = {  # What extractors make of an archive, by the name of an unpacked file.
-  'unpacked': lambda stem: stem,
-  'a dot': lambda stem: stem.replace('-idx', '.idx'),
-  'a dot, gzipped': lambda stem: stem.replace('-idx', '.idx') + '.gz',
-  'folder': lambda stem: f'{stem}/{stem}',
-  'folder and dot': lambda stem: f'{stem}/{stem.replace("-idx", ".idx")}',
-  'dot and dot': lambda stem: f'{stem.replace("-idx", ".idx")}/{stem.replace("-idx", ".idx")}',
+  'unpacked': '{stem}',
+  'a dot': '{dotted}',
+  'a dot, gzipped': '{dotted}.gz',
+  'folder': '{stem}/{stem}',
+  'folder and dot': '{stem}/{dotted}',
+  'dot and dot': '{dotted}/{dotted}',
+  'raw': 'raw/{stem}.gz',
 }
 
 
-def place(source, folder, form=lambda stem: f'{stem}.gz', names=STEMS):
+def place(source, folder, form='{stem}.gz', names=STEMS):
   """Copies files of the folder `source` under other names."""
-  for name in names:
-    target = folder / form(name)
+  for stem in names:
+    target = folder / form.format(stem=stem, dotted=stem.replace('-idx', '.idx'))
     target.parent.mkdir(parents=True, exist_ok=True)
-    content = (ROOT / source / f'{name}.gz').read_bytes()
+    content = (ROOT / source / f'{stem}.gz').read_bytes()
     target.write_bytes(content if target.suffix == '.gz' else gzip.decompress(content))
-
-
-def listing(folder):
-  return {path: path.stat().st_mtime_ns for path in folder.rglob('*')}
 
 
 @pytest.mark.parametrize('form', FORMS)
@@ -70,83 +66,92 @@ def test_a_gzip_file_of_several_members_is_read_whole(tmp_path):
   assert input_data.extract_images(tmp_path / 'i.gz').tobytes() == content[16:]
 
 
-@pytest.mark.parametrize(
-  'name', ['emnist-digits-train-images-idx3-ubyte.gz', 'train-images.idx3-ubyte',
-           'test-images-idx3-ubyte.gz', 'KMNIST-IDX3-UBYTE', 'x-idx3-ubyte/images-idx3-ubyte'],
-)  # fmt: skip
+OTHER_NAMES = """
+emnist-digits-train-images-idx3-ubyte.gz train-images.idx3-ubyte test-images-idx3-ubyte.gz
+KMNIST-IDX3-UBYTE x-idx3-ubyte/images-idx3-ubyte
+"""
+
+
+@pytest.mark.parametrize('name', OTHER_NAMES.split())
 def test_nothing_of_mnist_is_used_beside_other_data(digits, tmp_path, name, monkeypatch):
   monkeypatch.setattr(input_data, 'MIRRORS', ((ROOT / 'MNIST_data').as_uri() + '/',))
-  place(digits, tmp_path, lambda stem: name, [STEMS[0]])
-  before = listing(tmp_path)
+  place(digits, tmp_path, name, STEMS[:1])
   wanted = STEMS[1] if name.startswith('train') else STEMS[0]
-  with pytest.raises(OSError) as info:
+  message = f'{wanted}.gz is missing.* {tmp_path / name}. Rename .*{wanted}'
+  with pytest.raises(OSError, match=message):
     input_data.read_data_sets(tmp_path)
-  assert re.search(
-    f'{wanted}.gz is missing.* {tmp_path / name}. Rename .*{wanted}', str(info.value)
-  )
-  assert listing(tmp_path) == before
+  assert [path for path in tmp_path.rglob('*') if path.is_file()] == [tmp_path / name]
   place('MNIST_data', tmp_path)  # As earlier versions have done.
   with pytest.raises(OSError, match=f'not mixed with other data: {tmp_path / name}'):
     input_data.read_data_sets(tmp_path)
 
 
-def test_a_missing_file_is_downloaded_beside_those_of_mnist_only(digits, tmp_path, monkeypatch):
+def test_mnist_and_other_data_are_not_mixed_under_its_names(digits, tmp_path, monkeypatch):
   monkeypatch.setattr(input_data, 'MIRRORS', ((ROOT / 'MNIST_data').as_uri() + '/',))
-  place('MNIST_data', tmp_path / 'mnist', FORMS['a dot'], STEMS[1:])
+  place('MNIST_data', tmp_path / 'mnist', '{dotted}', STEMS[1:])  # The missing file is downloaded.
   assert input_data.read_data_sets(tmp_path / 'mnist').train.num_examples == 55000
-  place('MNIST_data', tmp_path / 'named', lambda stem: stem.replace('t10k', 'test') + '.gz')
-  with pytest.raises(OSError, match='t10k-images-.* is missing.*/test-images-.*/test-labels-'):
-    input_data.read_data_sets(tmp_path / 'named')
   place(digits, tmp_path / 'other', names=STEMS[1:])
-  with pytest.raises(OSError, match='train-images-idx3-ubyte.gz is missing') as info:
+  message = 'train-images-idx3-ubyte.gz is missing.*' + '.*'.join(sorted(STEMS[1:]))
+  with pytest.raises(OSError, match=message):
     input_data.read_data_sets(tmp_path / 'other')
-  assert all(name in str(info.value) for name in STEMS[1:])
+  place('MNIST_data', tmp_path / 'named', 'my-{stem}', STEMS[2:])
+  with pytest.raises(
+    OSError, match='train-images-.* is missing.*/my-t10k-images-.*/my-t10k-label'
+  ):
+    input_data.read_data_sets(tmp_path / 'named')
+  place('MNIST_data', tmp_path / 'both', names=STEMS[:2])
+  place(digits, tmp_path / 'both', names=STEMS[2:])
+  with pytest.raises(FileExistsError, match='not mixed with other data: .*t10k-images'):
+    input_data.read_data_sets(tmp_path / 'both')
 
 
+IDX_TYPES = {8: 'u1', 9: 'i1', 11: '>i2', 12: '>i4', 13: '>f4', 14: '>f8'}
+
+
+@pytest.mark.parametrize('code', IDX_TYPES)
 @pytest.mark.parametrize(
-  'code, dtype', [(8, 'u1'), (9, 'i1'), (11, '>i2'), (12, '>i4'), (13, '>f4'), (14, '>f8')]
+  'shape', [(5, 8), (5,), (5, 3, 4), (2, 784), (2, 1), (2, 3, 4, 3)], ids=str
 )
-@pytest.mark.parametrize('shape', [(5, 8), (5,), (5, 3, 4), (2, 784), (2, 1), (2, 3, 4, 3)])
-def test_an_intact_file_of_another_kind_is_refused_by_what_it_holds(tmp_path, code, dtype, shape):
-  values = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
-  header = struct.pack(f'>HBB{len(shape)}I', 0, code, len(shape), *shape)
-  for path, pack in (tmp_path / 'a.gz', gzip.compress), (tmp_path / 'a', bytes):
-    path.write_bytes(pack(header + values.tobytes()))
-    for extract, fits, wanted in (
-      (input_data.extract_images, len(shape) == 3 or shape[1:] == (784,), '[n, rows, columns]'),
-      (input_data.extract_labels, len(shape) == 1 or shape[1:] == (1,), '[n]'),
-    ):
-      if fits and code == 8:
-        assert extract(path).tobytes() == values.tobytes()
-        continue
+def test_an_intact_file_of_another_kind_is_refused_by_what_it_holds(tmp_path, code, shape):
+  values = np.arange(np.prod(shape)).astype(IDX_TYPES[code])
+  content = struct.pack(f'>HBB{len(shape)}I', 0, code, len(shape), *shape) + values.tobytes()
+  (tmp_path / 'a').write_bytes(content)
+  for extract, fits, wanted in (
+    (input_data.extract_images, len(shape) == 3 or shape[1:] == (784,), '[n, rows, columns]'),
+    (input_data.extract_labels, len(shape) == 1 or shape[1:] == (1,), '[n]'),
+  ):
+    if fits and code == 8:
+      assert extract(tmp_path / 'a').tobytes() == values.tobytes()
+    else:
       with pytest.raises(ValueError) as info:
-        extract(path)
-      holds = f'{path} holds {np.dtype(dtype).name} {list(shape)}, not uint8 {wanted}.'
-      assert str(info.value) == holds
+        extract(tmp_path / 'a')
+      holds = f'a holds {values.dtype.name} {list(shape)}, not uint8 {wanted}.'
+      assert str(info.value) == f'{tmp_path}/{holds}'
 
 
-@pytest.mark.parametrize(
-  'spoil, reason',
-  [
-    (lambda a, d: b'', 'not an IDX file'),
-    (lambda a, d: b'<!DOCTYPE html>' + a, 'not an IDX file. It begins with .*html'),
-    (lambda a, d: gzip.compress(b'<!DOCTYPE html>'), 'not an IDX file'),
-    (lambda a, d: bz2.compress(d[:99]), 'not an IDX file'),
-    (lambda a, d: a[: len(a) // 2], 'damaged: Compressed file ended'),
-    (lambda a, d: a[:100] + bytes(100) + a[200:], 'damaged: '),
-    (lambda a, d: a[:-8] + bytes(8), 'damaged: CRC check failed'),
-    (lambda a, d: gzip.compress(d[:6], 1), 'damaged: buffer is smaller'),
-    (lambda a, d: gzip.compress(d[:-1], 1), 'damaged: it does not end after'),
-    (lambda a, d: gzip.compress(d + b'\0', 1), 'damaged: it does not end after'),
-    (lambda a, d: gzip.compress(d[:4] + b'\xff' * 4 + d[8:], 1), 'damaged'),  # 3 TB.
-    (lambda a, d: d[:-1], 'damaged: it does not end after'),
-  ],
-)
+# How an archive is spoiled, or what is put in the place of its data, and what is said of it.
+SPOILED = {
+  'empty': (lambda a, d: b'', 'not an IDX file'),
+  'a page before': (lambda a, d: b'<!DOCTYPE html>' + a, 'not an IDX file. It begins with .*html'),
+  'a page, gzipped': (lambda a, d: gzip.compress(b'<!DOCTYPE html>'), 'not an IDX file'),
+  'bzip2': (lambda a, d: bz2.compress(d[:99]), 'not an IDX file'),
+  'half': (lambda a, d: a[: len(a) // 2], 'damaged: Compressed file ended'),
+  'a hole': (lambda a, d: a[:100] + bytes(100) + a[200:], 'damaged: '),
+  'a wrong checksum': (lambda a, d: a[:-8] + bytes(8), 'damaged: CRC check failed'),
+  'half a header': (lambda a, d: gzip.compress(d[:6], 1), 'damaged: buffer is smaller'),
+  'a byte less': (lambda a, d: gzip.compress(d[:-1], 1), 'damaged: it does not end after'),
+  'a byte more': (lambda a, d: gzip.compress(d + b'\0', 1), 'damaged: it does not end after'),
+  '3 TB': (lambda a, d: gzip.compress(d[:4] + b'\xff' * 4 + d[8:], 1), 'damaged'),
+  'unpacked, a byte less': (lambda a, d: d[:-1], 'damaged: it does not end after'),
+}
+
+
+@pytest.mark.parametrize('kind', SPOILED)
 @pytest.mark.parametrize('name', [NAMES[0], NAMES[3]])
-def test_a_damaged_file_is_named_and_left_alone(digits, tmp_path, name, spoil, reason):
+def test_a_damaged_file_is_named_and_left_alone(digits, tmp_path, name, kind):
   path = shutil.copytree(digits, tmp_path / 'data') / name
-  archive = path.read_bytes()
-  spoiled = spoil(archive, gzip.decompress(archive))
+  spoil, reason = SPOILED[kind]
+  spoiled = spoil(path.read_bytes(), gzip.decompress(path.read_bytes()))
   path.write_bytes(spoiled)
   with pytest.raises(ValueError) as info:
     input_data.read_data_sets(path.parent)
@@ -167,8 +172,9 @@ def test_no_flipped_bit_and_no_lost_end_is_read_as_other_pixels(tmp_path):
   path, pixels = tmp_path / 'i.gz', bytes(range(20))
   write_idx(path, 2051, 1, 4, 5, data=pixels)
   intact = path.read_bytes()
-  flipped = [intact[:i] + bytes([intact[i] ^ 1]) + intact[i + 1 :] for i in range(len(intact))]
-  for content in flipped + [intact[:i] for i in range(len(intact))]:
+  damaged = [intact[:i] for i in range(len(intact))]
+  damaged += [part + bytes([intact[len(part)] ^ 1]) + intact[len(part) + 1 :] for part in damaged]
+  for content in damaged:
     path.write_bytes(content)
     try:
       assert input_data.extract_images(path).tobytes() == pixels
@@ -195,16 +201,3 @@ def test_what_a_stream_cannot_show_is_escaped(digits, tmp_path, encoding):
   assert shown.encode(encoding).endswith(
     f'/손글씨/{NAMES[0]}'.encode(encoding, 'backslashreplace')
   )
-
-
-def test_mnists_images_are_not_trained_on_beside_another_test_set(digits, tmp_path):
-  for name in input_data.SHA256:
-    folder = ROOT / 'MNIST_data' if 'train' in name else pathlib.Path(digits)
-    shutil.copy(folder / name, tmp_path)
-  with pytest.raises(FileExistsError, match='not mixed with other data: .*t10k-images'):
-    input_data.read_data_sets(tmp_path)
-
-
-def test_a_folder_raw_is_looked_into(digits, tmp_path):
-  shutil.copytree(digits, tmp_path / 'raw')
-  assert input_data.read_data_sets(tmp_path).train.num_examples == 200

@@ -2,164 +2,126 @@
 
 import json
 import re
+import shutil
 import signal
 import sys
 
-import numpy as np
 import pytest
+from make_reference import PAGES, scripts
 from terminal import Terminal
 
 import input_data
-from conftest import ROOT, lines_of, run
+from conftest import REFERENCE, ROOT, lines_of, run
 
-REFERENCE = json.loads((ROOT / 'tests' / 'reference.json').read_text())
+# Forms of an import, and what 1.15 made the name `found`.
+IMPORTS = re.findall('(.+?) -> ([^\n]+)\n', """
+import tensorflow as found -> tf
+import tensorflow; found = tensorflow -> tf
+def f():
+  import tensorflow as found
+  return found
+found = f() -> tf
+import tensorflow.python.framework.ops; found = tensorflow -> tf
+from tensorflow import placeholder as found -> tf.placeholder
+from tensorflow import *; assert mul and pack; found = placeholder -> tf.placeholder
+import input_data as found -> input_data
+from tensorflow.examples.tutorials.mnist import input_data as found -> input_data
+import tensorflow.examples.tutorials.mnist.input_data as found -> input_data
+import tensorflow.examples.tutorials.mnist.input_data
+found = tensorflow.examples.tutorials.mnist.input_data -> input_data
+from tensorflow.contrib.learn.python.learn.datasets import mnist as found -> input_data
+from tensorflow.contrib.learn.python.learn.datasets import base as found -> input_data
+import tensorflow.contrib.learn.python.learn.datasets.mnist as found -> input_data
+from tensorflow.contrib import learn; found = learn.datasets.base -> input_data
+import tensorflow as tf; learn = tf.contrib.learn; found = learn.datasets.mnist -> input_data
+from tensorflow.contrib.learn.python.learn.datasets.mnist import (
+  read_data_sets as found) -> input_data.read_data_sets
+from tensorflow.contrib import learn as l
+found = l.datasets.mnist.load_mnist -> input_data.read_data_sets
+import tensorflow as tf; found = tf.contrib.learn.datasets.load_mnist -> input_data.read_data_sets
+import tensorflow.keras as found -> real.keras
+from tensorflow import keras as found -> real.keras
+from tensorflow.contrib.layers.python.layers.layers import (
+  fully_connected as found) -> tf.contrib.layers.fully_connected
+import tensorflow.contrib.layers as layers
+found = layers.fully_connected -> tf.contrib.layers.fully_connected
+import tensorflow.python as found -> sys.modules['tensorflow.python']
+from tensorflow import python as found -> sys.modules['tensorflow.python']
+import tensorflow.compat.v1 as found -> real.compat.v1
+""", re.DOTALL)  # fmt: skip
 
-# Forms of an import, each of which makes the name `found` what 1.15 made it.
-IMPORTS = {
-  'tf': [
-    'import tensorflow as found',
-    'import os, tensorflow as found, sys',
-    'import tensorflow\nfound = tensorflow',
-    'import os, \\\n  tensorflow as found',
-    'def f():\n  import tensorflow as found\n  return found\nfound = f()',
-    'try:\n  import tensorflow as found\nexcept ImportError:\n  found = None',
-    'import tensorflow.python.framework.ops\nfound = tensorflow',
-  ],
-  'tf.placeholder': [
-    'from tensorflow import placeholder as found',
-    'from tensorflow import (Session,\n  placeholder as found)',
-    'from tensorflow import *\nassert mul and pack\nfound = placeholder',
-  ],
-  'input_data': [
-    'import input_data as found',
-    'from tensorflow.examples.tutorials.mnist import input_data as found',
-    'import tensorflow.examples.tutorials.mnist.input_data as found',
-    'import tensorflow.examples.tutorials.mnist.input_data\n'
-    'found = tensorflow.examples.tutorials.mnist.input_data',
-    'from tensorflow.contrib.learn.python.learn.datasets import mnist as found',
-    'from tensorflow.contrib.learn.python.learn.datasets import base as found',
-    'import tensorflow.contrib.learn.python.learn.datasets.mnist as found',
-    'from tensorflow.contrib import learn\nfound = learn.datasets.base',
-    'import tensorflow as tf\nlearn = tf.contrib.learn\nfound = learn.datasets.mnist',
-  ],
-  'input_data.read_data_sets': [
-    'from tensorflow.contrib.learn.python.learn.datasets.mnist import read_data_sets as found',
-    'from tensorflow.contrib import learn as l\nfound = l.datasets.mnist.load_mnist',
-    'import tensorflow as tf\nfound = tf.contrib.learn.datasets.load_mnist',
-  ],
-  'real.keras': ['import tensorflow.keras as found', 'from tensorflow import keras as found'],
-  'tf.contrib.layers.fully_connected': [
-    'from tensorflow.contrib.layers.python.layers.layers import fully_connected as found',
-    'import tensorflow.contrib.layers as layers\nfound = layers.fully_connected',
-  ],
-  "sys.modules['tensorflow.python']": [
-    'import tensorflow.python as found',
-    'from tensorflow import python as found',
-  ],
-  'real.compat.v1': ['import tensorflow.compat.v1 as found'],
-}
-
-# What 1.15 computed; `show` has the values of tensors, `a` and `b` are [1, 2] and [3, 4].
-VALUES = {
-  'names gone': (
-    'show(tf.mul(a, b), tf.sub(a, b), tf.neg(a), tf.inv(b), tf.select(a > 1.0, a, b),'
-    ' tf.pack([a, b]), *tf.unpack(a), tf.batch_matmul([[[1.0, 2.0]]], [[[1.0], [2.0]]]))',
-    [[3, 8], [-2, -2], [-1, -2], [1 / 3, 0.25], [3, 2], [[1, 2], [3, 4]], 1, 2, [[[5]]]],
-  ),
-  'concat': (
-    'show(tf.concat(0, [a, b]), tf.concat([a, b], 0), tf.concat(concat_dim=0, values=[a, b]))',
-    [[1, 2, 3, 4]] * 3,
-  ),
-  'split': (
-    'show(*tf.split(0, 2, a), *tf.split(a, 2), *tf.split(split_dim=0, num_split=2, value=a))',
-    [[1], [2]] * 3,
-  ),
-  'softmax cross-entropy': (
-    'y, y_ = tf.constant([[1.0, 3.0]]), tf.constant([[0.0, 1.0]])\n'
-    'f = tf.nn.softmax_cross_entropy_with_logits\n'
-    'show(f(y, y_), f(labels=y_, logits=y), f(y, labels=y_))',
-    [[0.126928]] * 3,
-  ),
-  'sparse cross-entropy': (
-    'y, y_ = tf.constant([[1.0, 3.0]]), tf.constant([1])\n'
-    'f = tf.nn.sparse_softmax_cross_entropy_with_logits\n'
-    "show(f(y, y_), f(labels=y_, logits=y), f(y, y_, name='loss'))",
-    [[0.126928]] * 3,
-  ),
-  'sigmoid cross-entropy': (
-    'f = tf.nn.sigmoid_cross_entropy_with_logits\n'
-    'show(f(a, b), f(logits=a, targets=b), f(labels=b, logits=a))',
-    [[-1.686738, -5.873072]] * 3,
-  ),
-  'dropout keeps its shape': (
-    "show(tf.nn.dropout(tf.ones([2, 3]), tf.placeholder('float')).shape.as_list())",
-    [[2, 3]],
-  ),
-  'contrib.layers by position': (
-    'L, x = tf.contrib.layers, tf.ones([2, 8, 8, 3])\n'
-    "y = L.conv2d(L.max_pool2d(x, 2, 2), 4, 3, 1, 'VALID')\n"
-    'y = L.flatten(y)\n'
-    'y = L.fully_connected(y, 10, None, weights_regularizer=L.l2_regularizer(scale=1.0))\n'
-    "show(y.shape.as_list(), 'Relu' in y.op.type)",
-    [[2, 10], False],
-  ),
-  'xavier without uniform': (
-    'x = tf.contrib.layers.xavier_initializer(uniform=False)\n'
-    "w = tf.get_variable('w', [500, 500], initializer=x)\n"
-    'show(tf.abs(tf.nn.moments(w, [0, 1])[1] - 0.00201) < 0.0001)',
-    [True],
-  ),
-  'load_dataset': (
-    "show(tf.contrib.learn.datasets.load_dataset('mnist').test.num_examples)",
-    [10000],
-  ),
-  'summaries': (
-    "tf.scalar_summary('loss', 1.0), tf.histogram_summary('b', a)\n"
-    "tf.image_summary('x', tf.zeros([1, 28, 28, 1])), tf.train.SummaryWriter('logs', sess.graph)\n"
-    'assert tf.merge_summary([tf.merge_all_summaries()]).dtype == tf.string\nshow()',
-    [],
-  ),
-  'contrib.layers': (
-    'layers, x = tf.contrib.layers, tf.ones([2, 8, 8, 3])\n'
-    'arg_scope = tf.contrib.framework.arg_scope\n'
-    'with arg_scope([layers.convolution2d], normalizer_fn=layers.batch_norm):\n'
-    "  h = layers.convolution2d(x, 4, [3, 3], stride=2, scope='c')\n"
-    'h = layers.max_pool2d(h, [2, 2])\n'
-    'h = layers.fully_connected(layers.flatten(h), num_outputs=5, activation_fn=tf.nn.tanh,'
-    ' weights_regularizer=layers.l2_regularizer(0.5))\n'
-    'h = layers.dropout(h, 0.5, is_training=False)\n'
-    "names = {v.op.name for v in tf.global_variables() if v.op.name.startswith('c/')}\n"
-    "assert names == {'c/kernel'}, names\n"
-    'assert len(tf.losses.get_regularization_losses()) == 1\nshow(tf.shape(h))',
-    [[2, 5]],
-  ),
-  'batch_normalization': (
-    'training = tf.placeholder(tf.bool)\n'
-    'y = tf.layers.batch_normalization(tf.stack([a, b]), momentum=0.5, training=training)\n'
-    'mean, variance = tf.global_variables()[-2:]\n'
-    'sess.run(tf.global_variables_initializer())\n'
-    'update = tf.get_collection(tf.GraphKeys.UPDATE_OPS)\n'
-    'before = sess.run(y, {training: False})\n'
-    'sess.run(update, {training: True})\n'
-    'show(before, mean, variance, sess.run(y, {training: True}))',
-    [[[0.9995, 1.999], [2.9985, 3.998]], [1, 1.5], [1, 1], [[-0.9995] * 2, [0.9995] * 2]],
-  ),
-  'layers and cells': (
-    'h = tf.layers.dense(tf.layers.flatten(tf.layers.conv2d(tf.ones([2, 4, 4, 1]), 3, 3)), 6)\n'
-    'from tensorflow.contrib import rnn\n'
-    'cell = rnn.MultiRNNCell([tf.nn.rnn_cell.BasicLSTMCell(5), rnn.GRUCell(7)])\n'
-    'outputs, _ = rnn.static_rnn(cell, [h, h], dtype=tf.float32)\n'
-    "with tf.variable_scope('both'):\n"
-    '  both, _, _ = rnn.static_bidirectional_rnn(\n'
-    '    rnn.BasicRNNCell(2), rnn.LSTMCell(3), [h, h], dtype=tf.float32)\n'
-    'show(tf.shape(outputs[1]), tf.shape(both[0]))',
-    [[2, 7], [2, 5]],
-  ),
-  'NumPy 1': (
-    "show(np.int(3.5), np.float(1), np.infty > 9)\nassert str([np.float32(0.5)]) == '[0.5]'",
-    [3, 1, True],
-  ),
-}
+# What 1.15 computed: `check` compares the values of tensors; `a` and `b` are [1, 2] and [3, 4].
+VALUES = scripts("""
+# names gone
+check([tf.mul(a, b), tf.sub(a, b), tf.neg(a)], [[3, 8], [-2, -2], [-1, -2]])
+check([tf.inv(b), tf.select(a > 1.0, a, b)], [[1 / 3, 0.25], [3, 2]])
+check([tf.pack([a, b]), *tf.unpack(a)], [[[1, 2], [3, 4]], 1, 2])
+check([tf.batch_matmul([[[1.0, 2.0]]], [[[1.0], [2.0]]])], [[[[5]]]])
+# concat
+forms = [tf.concat(0, [a, b]), tf.concat([a, b], 0), tf.concat(concat_dim=0, values=[a, b])]
+check(forms, [[1, 2, 3, 4]] * 3)
+# split
+forms = [*tf.split(0, 2, a), *tf.split(a, 2), *tf.split(split_dim=0, num_split=2, value=a)]
+check(forms, [[1], [2]] * 3)
+# softmax cross-entropy
+y, y_, f = tf.constant([[1.0, 3.0]]), [[0.0, 1.0]], tf.nn.softmax_cross_entropy_with_logits
+check([f(y, y_), f(labels=y_, logits=y), f(y, labels=y_)], [[0.126928]] * 3)
+# sparse cross-entropy
+y, y_, f = tf.constant([[1.0, 3.0]]), [1], tf.nn.sparse_softmax_cross_entropy_with_logits
+check([f(y, y_), f(labels=y_, logits=y), f(y, y_, name='loss')], [[0.126928]] * 3)
+# sigmoid cross-entropy
+f = tf.nn.sigmoid_cross_entropy_with_logits
+check([f(a, b), f(logits=a, targets=b), f(labels=b, logits=a)], [[-1.686738, -5.873072]] * 3)
+# dropout keeps its shape
+assert tf.nn.dropout(tf.ones([2, 3]), tf.placeholder('float')).shape.as_list() == [2, 3]
+# contrib.layers by position
+L = tf.contrib.layers
+h = L.conv2d(L.max_pool2d(tf.ones([2, 8, 8, 3]), 2, 2), 4, 3, 1, 'VALID')
+y = L.fully_connected(L.flatten(h), 10, None, weights_regularizer=L.l2_regularizer(scale=1.0))
+assert y.shape.as_list() == [2, 10] and h.op.type == 'Relu' != y.op.type
+# xavier without uniform
+x = tf.contrib.layers.xavier_initializer(uniform=False)
+w = tf.get_variable('w', [500, 500], initializer=x)
+check([tf.abs(tf.nn.moments(w, [0, 1])[1] - 0.00201) < 0.0001], [True])
+# load_dataset
+assert tf.contrib.learn.datasets.load_dataset('mnist').test.num_examples == 10000
+# summaries
+tf.scalar_summary('loss', 1.0), tf.histogram_summary('b', a)
+tf.image_summary('x', tf.zeros([1, 28, 28, 1])), tf.train.SummaryWriter('logs', sess.graph)
+assert tf.merge_summary([tf.merge_all_summaries()]).dtype == tf.string
+# contrib.layers
+L, x = tf.contrib.layers, tf.ones([2, 8, 8, 3])
+with tf.contrib.framework.arg_scope([L.convolution2d], normalizer_fn=L.batch_norm):
+  h = L.max_pool2d(L.convolution2d(x, 4, [3, 3], stride=2, scope='c'), [2, 2])
+h = L.fully_connected(L.flatten(h), num_outputs=5, activation_fn=tf.nn.tanh,
+                      weights_regularizer=L.l2_regularizer(0.5))
+check([tf.shape(L.dropout(h, 0.5, is_training=False))], [[2, 5]])
+assert [v.op.name for v in tf.global_variables() if v.op.name[:2] == 'c/'] == ['c/kernel']
+assert len(tf.losses.get_regularization_losses()) == 1
+# batch_normalization
+training = tf.placeholder(tf.bool)
+y = tf.layers.batch_normalization(tf.stack([a, b]), momentum=0.5, training=training)
+sess.run(tf.global_variables_initializer())
+check([y], [[[0.9995, 1.999], [2.9985, 3.998]]], {training: False})
+sess.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS), {training: True})
+check(tf.global_variables()[-2:], [[1, 1.5], [1, 1]])
+check([y], [[[-0.9995] * 2, [0.9995] * 2]], {training: True})
+# layers and cells
+from tensorflow.contrib import rnn
+h = tf.layers.dense(tf.layers.flatten(tf.layers.conv2d(tf.ones([2, 4, 4, 1]), 3, 3)), 6)
+cell = rnn.MultiRNNCell([tf.nn.rnn_cell.BasicLSTMCell(5), rnn.GRUCell(7)])
+outputs, _ = rnn.static_rnn(cell, [h, h], dtype=tf.float32)
+cells = rnn.BasicRNNCell(2), rnn.LSTMCell(3)
+with tf.variable_scope('both'):
+  both, _, _ = rnn.static_bidirectional_rnn(*cells, [h, h], dtype=tf.float32)
+check([tf.shape(outputs[1]), tf.shape(both[0])], [[2, 7], [2, 5]])
+# NumPy 1
+assert (np.int(3.5), np.float(1), np.infty) == (3, 1, float('inf'))
+assert str([np.float32(0.5)]) == '[0.5]'
+# a module beside the script
+import helper
+assert helper.tf is tf
+""")
 
 # What is gone says so.
 GONE = {
@@ -177,23 +139,24 @@ import importlib, json, sys
 from tensorflow.examples.tutorials.mnist import input_data
 import numpy as np
 import tensorflow as tf
-import helper, graph_cases
+import make_reference
 
-texts, answers = json.load(open('texts.json')), {}
-for name, code in texts.items():
-  tf.reset_default_graph()
-  with tf.Session() as sess:
-    def show(*values):
+real, answers = importlib.import_module('tensorflow'), {}
+for name, code in json.load(open('texts.json')).items():
+  with tf.Graph().as_default(), tf.Session() as sess:
+    def check(tensors, expected, feed=None):
       if len(sess.run(tf.report_uninitialized_variables())):
         sess.run(tf.global_variables_initializer())
-      answers[name] = [np.asarray(sess.run(v) if tf.is_tensor(v) else v).tolist() for v in values]
-    globals().update(a=tf.constant([1.0, 2.0]), b=tf.constant([3.0, 4.0]))
+      for value, right in zip(sess.run(tensors, feed), expected, strict=True):
+        np.testing.assert_allclose(value, right, atol=1e-5)
+    a, b = tf.constant([1.0, 2.0]), tf.constant([3.0, 4.0])
     try:
-      exec(code, dict(globals(), real=importlib.import_module('tensorflow')))
+      exec(code, dict(globals()))
+      answers[name] = 'right'
     except Exception as error:
       answers[name] = '%s: %s' % (type(error).__name__, error)
-answers['helper'] = helper.tf is tf
-answers.update(graph_cases.answers(tf, lambda: input_data.read_data_sets('none/such/folder')))
+read = lambda: input_data.read_data_sets('none/such/folder')
+answers.update(make_reference.graph_answers(tf, read))
 json.dump(answers, open('answers.json', 'w'))
 """
 
@@ -202,33 +165,20 @@ json.dump(answers, open('answers.json', 'w'))
 def answers(tmp_path_factory):
   """What the program above has found."""
   folder = tmp_path_factory.mktemp('old texts')
-  texts = {name: code for name, (code, _) in VALUES.items()} | {code: code for code in GONE}
-  for name, forms in IMPORTS.items():
-    texts |= {form: f'{form}\nshow(found is {name})' for form in forms}
+  texts = VALUES | {code: code for code in GONE}
+  texts |= {form: f'{form}\nassert found is {name}' for form, name in IMPORTS}
   (folder / 'texts.json').write_text(json.dumps(texts))
   (folder / 'old.py').write_text(PROGRAM)
   (folder / 'helper.py').write_text('import tensorflow as tf\n')
   (folder / 'input_data.py').write_text('raise ImportError("This old copy must not be taken.")')
-  (folder / 'graph_cases.py').write_bytes((ROOT / 'tests' / 'graph_cases.py').read_bytes())
+  shutil.copy(ROOT / 'tests' / 'make_reference.py', folder)
   lines_of(run(ROOT / 'input_data.py', 'old.py', cwd=folder))
   return json.loads((folder / 'answers.json').read_text())
 
 
-@pytest.mark.parametrize('form', [form for forms in IMPORTS.values() for form in forms])
-def test_every_form_of_an_import_finds_what_it_found(answers, form):
-  assert answers[form] == [True]
-
-
-def test_modules_beside_the_script_see_tensorflow_1_too(answers):
-  assert answers['helper']
-
-
-@pytest.mark.parametrize('name', VALUES)
-def test_old_names_and_arguments_compute_what_they_computed(answers, name):
-  expected = VALUES[name][1]
-  assert len(answers[name]) == len(expected), answers[name]
-  for found, value in zip(answers[name], expected, strict=True):
-    np.testing.assert_allclose(found, value, atol=1e-5)
+@pytest.mark.parametrize('text', [form for form, _ in IMPORTS] + list(VALUES))
+def test_an_old_text_finds_and_computes_what_it_did(answers, text):
+  assert answers[text] == 'right'
 
 
 @pytest.mark.parametrize('code', GONE)
@@ -277,10 +227,10 @@ def test_python_3_stays_as_it_is(code):
   assert input_data._python_3(code) == code
 
 
-def run_old(folder, code, *flags, **options):
+def run_old(folder, code, *flags):
   """Runs a text as an old script."""
   (folder / 'old.py').write_text(code)
-  return run(ROOT / 'input_data.py', 'old.py', *flags, cwd=folder, **options)
+  return run(ROOT / 'input_data.py', 'old.py', *flags, cwd=folder)
 
 
 def test_python_2_prints_what_it_printed(tmp_path):
@@ -334,52 +284,28 @@ def test_ctrl_c_ends_a_script_as_it_ends_python(tmp_path):
     assert 'input_data.py' not in terminal.shown
 
 
-# A text for beginners, with the loss of 1.0 and that of 0.x.
-PAGE = """
-from tensorflow.examples.tutorials.mnist import input_data
-mnist = input_data.read_data_sets('/tmp/no/such/data/', one_hot=True, seed={seed})
-import tensorflow as tf
-x, y_ = tf.placeholder("float", [None, 784]), tf.placeholder("float", [None, 10])
-W, b = tf.Variable(tf.zeros([784, 10])), tf.Variable(tf.zeros([10]))
-y = tf.nn.softmax(tf.matmul(x, W) + b)
-cross_entropy = {loss}
-train_step = tf.train.GradientDescentOptimizer({rate}).minimize(cross_entropy)
-sess = tf.InteractiveSession()
-sess.run(tf.initialize_all_variables())
-for _ in range(1000):
-  batch_xs, batch_ys = mnist.train.next_batch(100)
-  sess.run(train_step, feed_dict={{x: batch_xs, y_: batch_ys}})
-
-accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(y, 1), tf.argmax(y_, 1)), "float"))
-figures = [sess.run(accuracy, {{x: mnist.test.images, y_: mnist.test.labels}}), b.eval().tolist()]
-print("figures %.4f %s" % tuple(figures))
-"""
-MEAN = 'tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(tf.matmul(x, W) + b, y_))'
-SUM = '-tf.reduce_sum(y_ * tf.log(y))'
-
-
 def check_figures(shown, question):
   accuracy, biases = re.search(r'^figures (0\.\d+) (\[.*\])', shown, re.MULTILINE).groups()
   assert float(accuracy) == REFERENCE[question][0]
-  assert json.loads(biases) == pytest.approx(REFERENCE[question][1], abs=1.5e-5)
+  assert json.loads(biases) == pytest.approx(REFERENCE[question][1], abs=1e-4)
 
 
 @pytest.mark.oldest
 def test_a_page_is_pasted_into_the_prompt_and_prints_what_it_printed():
+  question = 'figures of a page, seed 0'
   with Terminal(sys.executable, '-i', 'input_data.py') as terminal:
-    terminal.wait_for('>>> ')
-    terminal.paste(PAGE.format(seed=0, loss=MEAN, rate=0.5))
-    terminal.type('\n')
+    terminal.paste(PAGES[question])
     terminal.wait_for(r'^figures 0.*\]')
     assert terminal.leave() == 0
-  check_figures(terminal.shown, 'accuracy and biases of softmax regression, seed 0')
+  check_figures(terminal.shown, question)
 
 
 def test_a_page_is_a_cell_behind_one_that_runs_the_module(cell):
+  question = 'figures of a page, seed 5, sum of logarithms'
   assert cell('%run input_data.py') == ('', None)
-  shown, error = cell(PAGE.format(seed=5, loss=SUM, rate=0.01))
+  shown, error = cell(PAGES[question])
   assert error is None
-  check_figures(shown, 'accuracy and biases of softmax regression, seed 5, sum of logarithms')
+  check_figures(shown, question)
 
 
 def test_importing_the_module_loads_no_tensorflow_and_hooks_nothing():

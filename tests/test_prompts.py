@@ -1,6 +1,5 @@
 """The programs where there is no shell: in Python's prompt and in a Jupyter notebook."""
 
-import codeop
 import re
 import shlex
 
@@ -19,33 +18,19 @@ AGAIN = 'with tf.Graph().as_default():\n  main(arguments)\n\n'
 
 
 @pytest.mark.oldest
-def test_both_programs_are_pasted_and_the_prompt_stays_alive(tmp_path, digits):
-  with Terminal(TMPDIR=str(tmp_path)) as terminal:
-    terminal.wait_for('>>> ')
+@pytest.mark.parametrize('prompt', [{}, {'PYTHON_BASIC_REPL': '1'}], ids=['newest', 'basic'])
+def test_both_programs_are_pasted_and_the_prompt_stays_alive(tmp_path, digits, prompt):
+  with Terminal(TMPDIR=str(tmp_path), **prompt) as terminal:
     terminal.paste(SOFTMAX + '\n')
-    terminal.type('\n')
     assert float(terminal.wait_for(r'^test accuracy (0\.\d+)')[1]) > 0.9
     terminal.paste(DEEP + '\n')
-    terminal.type('\n')
     terminal.wait_for(r'^step 0, training accuracy \d')
     terminal.type('\3')
     steps, folder = terminal.wait_for(STOPPED).groups()
     assert variables(folder)['global_step'] == int(steps)
     terminal.paste(f'arguments.data_dir, arguments.steps = {digits!r}, 0\n{AGAIN}')
-    terminal.type('\n')
     terminal.wait_for(r'^test accuracy 0\.\d+')
     assert terminal.leave() == 0
-
-
-@pytest.mark.parametrize('program', [SOFTMAX, DEEP], ids=['softmax', 'deep'])
-def test_a_prompt_takes_a_program_line_by_line(program):
-  """Python before 3.13 ends a block at the first blank line, also within what is pasted."""
-  block = []
-  for line in [*program.splitlines(), '']:
-    block.append(line)
-    if codeop.compile_command('\n'.join(block)):
-      block = []
-  assert not block
 
 
 def test_a_program_is_a_cell_and_interrupting_it_saves_the_net(cell):

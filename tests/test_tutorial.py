@@ -10,46 +10,30 @@ import numpy as np
 import pytest
 
 import input_data
-from conftest import ROOT, lines_of, run, run_here, variables
+from conftest import lines_of, run, run_here, variables
 from mnist_deep import deepnn, evaluate, main, max_pool_2x2, parse, tf
+from photographs import compute
 
-# The same net in Keras, from the same weights and from batches that it takes itself.
+# Trains the Keras net of the benchmark from the same weights, with batches that it takes itself.
 KERAS = """
 import pickle, sys
 import numpy as np
-import keras
-from keras import layers
 import input_data
+sys.path.insert(0, 'tests')
+from benchmark import Schedule, batches, freeze_convolutions, keras_net, learning_steps
 
 answers = []
-for weights, batch_size, rates, beta_2, shifts in pickle.load(open(sys.argv[1], 'rb')):
+for weights, *schedule in pickle.load(open(sys.argv[1], 'rb')):
   mnist = input_data.read_data_sets(sys.argv[2], one_hot=True, seed=2, validation_size=None)
-  net = keras.Sequential([
-    keras.Input([784]),
-    layers.Reshape([28, 28, 1]),
-    layers.Conv2D(32, 5, padding='same', activation='relu'),
-    layers.MaxPooling2D(2),
-    layers.Conv2D(64, 5, padding='same', activation='relu'),
-    layers.MaxPooling2D(2),
-    layers.Flatten(),
-    layers.Dense(1024, activation='relu'),
-    layers.Dense(10),
-  ])
-  adam = keras.optimizers.Adam(1e-4, beta_1=0.9, beta_2=beta_2, epsilon=1e-8)
-  net.compile(adam, keras.losses.CategoricalCrossentropy(from_logits=True), metrics=['accuracy'])
+  schedule = Schedule(*schedule)
+  net = keras_net(schedule, seed=2)
   net.set_weights(weights)
-  random = np.random.RandomState(2)
-  for step, adam.learning_rate in enumerate(rates):
-    before = net.get_weights()
-    images, labels = mnist.train.next_batch(batch_size)
-    if shifts:
-      moves = random.randint(-1, 2, [batch_size, 1, 2])[:, 0]
-      images = [np.roll(image, -28 * dy - dx) for image, (dy, dx) in zip(images, moves)]
-    net.train_on_batch(np.reshape(images, [-1, 784]), labels)
-    if shifts and step >= 0.75 * len(rates):  # The convolutions learn no more.
-      net.set_weights(before[:4] + net.get_weights()[4:])
-  test = net.evaluate(mnist.test.images, mnist.test.labels, 100, verbose=0)
-  answers.append((net.get_weights(), test))
+  for i, batch in enumerate(batches(schedule, mnist.train, np.random.RandomState(2))):
+    if i == learning_steps(schedule):
+      freeze_convolutions(net)
+    net.train_on_batch(*batch)
+  digits = np.argmax(net.predict(mnist.test.images, 100, verbose=0), 1)
+  answers.append((net.get_weights(), np.mean(digits == np.argmax(mnist.test.labels, 1))))
 pickle.dump(answers, open(sys.argv[1] + ' answered', 'wb'))
 """
 
@@ -85,8 +69,7 @@ def nets(tmp_path_factory, digits):
   train(1.0, *fast)
   weights = initial_weights()
   scaled = [W * (10 / np.sqrt(W[..., 0].size) if W.ndim > 1 else 1) for W in weights]
-  fast_rates = [2e-5, 2e-5, 1.5e-5, 1e-5, 0.5e-5]
-  recipes = [(weights, 50, [1e-4] * 3, 0.999, False), (scaled, 100, fast_rates, 0.97, True)]
+  recipes = [(weights, 3, 50, 1e-4, 0.999, 1.0, False), (scaled, 5, 100, 2e-5, 0.97, 1.0, True)]
   (folder / 'recipes').write_bytes(pickle.dumps(recipes))
   lines_of(run('-c', KERAS, folder / 'recipes', digits))
   answers = pickle.loads((folder / 'recipes answered').read_bytes())
@@ -94,47 +77,27 @@ def nets(tmp_path_factory, digits):
   return lines, *zip([weights, scaled], afters, answers, strict=True)
 
 
-def test_softmax_descends_as_the_formulas_do():
-  """Gradient descent by 0.5 on the mean cross-entropy, whose gradient is softmax minus label."""
-  mnist = input_data.read_data_sets(str(ROOT / 'MNIST_data'), one_hot=True, seed=0)
-  W, b = np.zeros([784, 10]), np.zeros(10)
-  for _ in range(1000):
-    x, y_ = mnist.train.next_batch(100)
-    odds = np.exp(x @ W + b)
-    error = (odds / odds.sum(axis=1, keepdims=True) - y_) / 100
-    W -= 0.5 * x.T @ error
-    b -= 0.5 * error.sum(axis=0)
-  correct = np.argmax(mnist.test.images @ W + b, 1) == np.argmax(mnist.test.labels, 1)
-  assert run_here('mnist_softmax.py', '--seed', 0)[-1] == f'test accuracy {correct.mean():g}'
-
-
 def test_the_flags_have_the_tutorials_defaults_and_fast_changes_them():
-  def schedule(flags):
-    return flags.steps, flags.batch_size, flags.learning_rate, flags.beta2, flags.keep_prob
-
-  assert schedule(parse([])) == (20000, 50, 1e-4, 0.999, 0.5)
-  assert schedule(parse(['--fast'])) == (690, 100, 3e-3, 0.97, 0.7)
-  assert parse(['--steps', '7', '--fast']).steps == 7
+  names = 'steps', 'batch_size', 'learning_rate', 'beta2', 'keep_prob'
+  tutorial, fast, seven = parse([]), parse(['--fast']), parse(['--steps', '7', '--fast'])
+  assert [getattr(tutorial, name) for name in names] == [20000, 50, 1e-4, 0.999, 0.5]
+  assert [getattr(fast, name) for name in names] == [690, 100, 3e-3, 0.97, 0.7]
+  assert seven.steps == 7
 
 
 def test_deep_starts_from_small_random_weights_and_biases_of_a_tenth():
+  shapes = [5, 5, 1, 32], [5, 5, 32, 64], [7 * 7 * 64, 1024], [1024, 10]
   weights = initial_weights()
-  assert [variable.shape for variable in weights] == [
-    *((5, 5, 1, 32), (32,), (5, 5, 32, 64), (64,)),
-    *((7 * 7 * 64, 1024), (1024,), (1024, 10), (10,)),
-  ]
-  for W in weights[::2]:
+  for shape, W, b in zip(shapes, weights[::2], weights[1::2], strict=True):
+    assert [*W.shape] == shape and np.array_equal(b, np.full(shape[-1:], np.float32(0.1)))
     # Cut at twice its standard deviation of 0.1, a normal distribution has one of 0.08796.
     assert 0.19 < np.abs(W).max() <= 0.2
     assert abs(W.mean()) < 0.5 / W.size**0.5
     assert W.std() == pytest.approx(0.08796, rel=3 / W.size**0.5)
-  for b in weights[1::2]:
-    assert (b == np.float32(0.1)).all()
 
 
 def test_pooling_keeps_the_largest_of_2x2_and_what_is_left_at_an_odd_edge():
-  with tf.Graph().as_default(), tf.Session() as sess:
-    pooled = sess.run(max_pool_2x2(tf.reshape(tf.range(25.0)[::-1], [1, 5, 5, 1])))
+  pooled = compute(max_pool_2x2, np.arange(25.0)[::-1].reshape(1, 5, 5, 1))
   assert pooled[0, :, :, 0].tolist() == [[24, 22, 20], [14, 12, 10], [4, 2, 0]]
 
 
@@ -149,7 +112,7 @@ def test_a_few_steps_of_the_net_are_kerass_steps(nets, schedule):
 
 
 def test_the_test_accuracy_is_of_all_test_digits_without_dropout(nets):
-  lines, (_, _, (_, (_, accuracy))), _ = nets
+  lines, (_, _, (_, accuracy)), _ = nets
   assert lines[-1] == f'test accuracy {round(accuracy, 4):g}'
 
 
