@@ -417,7 +417,7 @@ def apply_exif(pixels, content):
 _CELLS = 'tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:'
 _LAYERS = 'tensorflow.python.layers.layers:'
 _CONV = "inputs,num_outputs,kernel_size,stride,padding='SAME',data_format,activation_fn='relu'"
-_DENSE = 'inputs,num_outputs,activation_fn,normalizer_fn,normalizer_params'
+_DENSE = "inputs,num_outputs,activation_fn='relu',normalizer_fn,normalizer_params"
 _POOL = 'inputs,kernel_size,stride=2,padding'
 _XAVIER = "input_data:_variance_scaling(uniform=True,seed,dtype,factor=1,mode='FAN_AVG')"
 # TensorFlow 1's names, each with today's: one of tensorflow.compat.v1, or MODULE:NAME. In brackets
@@ -444,8 +444,9 @@ contrib.layers.conv2d={_LAYERS}conv2d({_CONV})
 contrib.layers.convolution2d={_LAYERS}conv2d({_CONV})
 contrib.layers.conv2d_transpose={_LAYERS}conv2d_transpose({_CONV})
 contrib.layers.dropout={_LAYERS}dropout(inputs,keep_prob=0.5,noise_shape,is_training=True)
-contrib.layers.flatten={_LAYERS}flatten(inputs) contrib.layers.linear={_LAYERS}dense({_DENSE})
-contrib.layers.fully_connected={_LAYERS}dense({_DENSE.replace('_fn', "_fn='relu'", 1)})
+contrib.layers.flatten={_LAYERS}flatten(inputs) contrib.layers.relu={_LAYERS}dense({_DENSE})
+contrib.layers.fully_connected={_LAYERS}dense({_DENSE})
+contrib.layers.linear={_LAYERS}dense(inputs,num_outputs,activation_fn)
 contrib.layers.l1_regularizer=input_data:_regularizer(scale,power=1)
 contrib.layers.l2_regularizer=input_data:_regularizer(scale)
 contrib.layers.max_pool2d={_LAYERS}max_pooling2d({_POOL}) contrib.layers.softmax=nn.softmax
@@ -561,9 +562,7 @@ def _call(function, order, /, *arguments, **keywords):
     keywords['use_bias'] = False
   if 'keep_prob' in keywords:
     keywords['rate'] = 1 - keywords.pop('keep_prob')
-  first = [
-    keywords.pop(key) for key in ('inputs', 'num_outputs', 'kernel_size') if key in keywords
-  ]
+  first = [keywords.pop(k) for k in ('inputs', 'num_outputs', 'kernel_size') if k in keywords]
   outputs = function(*first, **keywords)
   outputs = normalizer_fn(outputs, **parameters) if normalizer_fn else outputs
   activation_fn = tensorflow_1().nn.relu if activation_fn == 'relu' else activation_fn
@@ -597,8 +596,7 @@ def _batch_norm(inputs, axis=-1, momentum=0.99, epsilon=0.001, center=True, scal
     mean = tf.get_variable('moving_mean', initializer=zeros, trainable=False)
     variance = tf.get_variable('moving_variance', initializer=ones, trainable=False)
     old, new = (mean, variance), tf.nn.moments(inputs, [*range(inputs.shape.ndims - 1)])
-    training = tf.cast(training, tf.bool)
-    new = [tf.where(training, *pair) for pair in zip(new, old, strict=True)]
+    new = [tf.where(tf.cast(training, tf.bool), *pair) for pair in zip(new, old, strict=True)]
     updates = [tf.assign_sub(o, (1 - momentum) * (o - n)) for o, n in zip(old, new, strict=True)]
     tf.get_collection_ref(updates_collections).extend(updates)
     with tf.control_dependencies([] if updates_collections else updates):  # None means at once.
@@ -662,7 +660,7 @@ def _is_old(file):
 
 def _excepthook(kind, error, trace):
   """Prints an error as Python does, without the calls of this file that run the script."""
-  calls = r'<frozen importlib.*|.*input_data\.py", line \d+, in (<\w+>|_run|_import|_compile)'
+  calls = r'<frozen importlib.*|.*input_data\.py", line \d+, in (<module>|_run|_import|_get_code)'
   text = ''.join(traceback.format_exception(kind, error, trace))
   text = re.sub(rf'(?m)^  File "({calls})\n(    .*\n)*', '', text)
   text = re.sub(r'(?m)^Traceback .*\n(?!  File ".*, in )', '', text)
@@ -675,16 +673,13 @@ def _python_3(code):
   with contextlib.suppress(tokenize.TokenError, SyntaxError):
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
       prints = statements[-1] and statements[-1][0].string == 'print'
-      if token.type in (tokenize.COMMENT, tokenize.NL):
-        continue
-      elif token.string.strip() in ('', ';', '' if prints else ':'):  # Line ends are empty.
-        statements.append([])
-      else:
+      if token.string.strip() in ('', ';', '' if prints else ':') and token.type != tokenize.NL:
+        statements.append([])  # The ends of lines are empty.
+      elif token.type not in (tokenize.COMMENT, tokenize.NL):
         statements[-1].append(token)
   statements = [words for words in statements if words and words[0].string == 'print']
   kinds = tokenize.NAME, tokenize.NUMBER, tokenize.STRING
-  printed = [words[1] for words in statements if len(words) > 1]
-  if any(word.type in kinds or word.string in ('>>', '{') for word in printed):
+  if any(w[1].type in kinds or w[1].string in ('>>', '{') for w in statements if len(w) > 1):
     for words in reversed(statements):
       start, end = (ends[word.end[0] - 1] + word.end[1] for word in (words[0], words[-1]))
       values, close = code[start:end], " end=' ')" if words[-1].string == ',' else ')'
@@ -694,22 +689,24 @@ def _python_3(code):
   return code
 
 
-def _compile(path):
-  """Returns the code of an old text."""
-  with open(path, 'rb') as f:
+def _get_code(loader, name, python=importlib.machinery.SourceFileLoader.get_code):
+  """Returns a module's code as Python does, but that of an old text also from Python 2's."""
+  if not _is_old(loader.path):
+    return python(loader, name)
+  with open(loader.path, 'rb') as f:
     content = f.read()
   try:
     code = importlib.util.decode_source(content)
     if '\0' in code:
       raise ValueError('it holds zero bytes')
   except (ValueError, SyntaxError) as error:
-    raise OSError(f'{path} is not a Python script in UTF-8: {error}') from None
-  if path.endswith('input_data.py') and 'def read_data_sets' in code:  # An old copy of this file.
+    raise OSError(f'{loader.path} is not a Python script in UTF-8: {error}') from None
+  if 'def read_data_sets' in code and name.endswith('input_data'):  # An old copy of this file.
     code = 'import sys; sys.modules[__name__] = sys.modules["input_data"]'
   errors = []
   for text in _python_3(code), code:
     try:
-      return compile(text, path, 'exec')
+      return compile(text, loader.path, 'exec')
     except SyntaxError as error:
       errors.append(error)
   raise max(errors, key=lambda error: error.lineno or 0)  # This one was read further.
@@ -723,14 +720,12 @@ def _run(arguments):
     sys.exit('Usage: python input_data.py OLD_SCRIPT [ITS_FLAGS], or python -i input_data.py')
   script = os.path.realpath(arguments[0] if arguments else 'prompt')
   sys.path[0], _folder = os.path.dirname(script), os.path.join(os.path.dirname(script), '')
-  loader, builtins.__import__ = importlib.machinery.SourceFileLoader, _import
-  get = loader.get_code
-  loader.get_code = lambda self, name: (
-    _compile(self.path) if _is_old(self.path) else get(self, name)
-  )
-  sys.excepthook = _excepthook
-  names = {'xrange': range, 'raw_input': input, 'unicode': str}
-  vars(builtins).update(names, print_to=lambda f, *values, **end: print(*values, file=f, **end))
+  builtins.__import__, sys.excepthook = _import, _excepthook
+  loader = importlib.machinery.SourceFileLoader
+  loader.get_code = _get_code
+  vars(builtins).update(xrange=range, raw_input=input, unicode=str, reload=importlib.reload)
+  builtins.print_to = lambda f, *values, **end: print(*values, file=f, **end)
+  sys.setdefaultencoding = str  # With `reload(sys)` before it, does nothing.
   for name in 'int float bool object complex str'.split():
     vars(np).setdefault(name, getattr(builtins, name))
   vars(np).update(infty=np.inf, Inf=np.inf, NaN=np.nan, float_=np.float64, product=np.prod)
@@ -740,7 +735,7 @@ def _run(arguments):
     main = types.ModuleType('__main__')
     main.__file__, sys.modules['__main__'] = os.path.abspath(arguments[0]), main
     sys.argv = arguments
-    exec(_compile(script), vars(main))
+    exec(loader('__main__', script).get_code('__main__'), vars(main))
 
 
 if __name__ == '__main__':
