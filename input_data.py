@@ -542,8 +542,7 @@ def tensorflow_1():
   module = _Module('tensorflow')
   names = {*dir(tf), *_OLD} - {'print'}  # The oldest versions had no tf.print.
   module.__all__ = [name for name in names if name[0] != '_' and '.' not in name]
-  layers = [old.split('contrib.layers.')[-1] for old in _OLD if 'contrib.layers.' in old]
-  module.contrib.layers.__all__ = layers
+  module.contrib.layers.__all__ = [old[15:] for old in _OLD if old.startswith('contrib.layers.')]
   return module
 
 

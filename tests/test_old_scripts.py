@@ -24,6 +24,7 @@ IMPORTS = {
     'def f():\n  import tensorflow as found\n  return found\nfound = f()',
     'try:\n  import tensorflow as found\nexcept ImportError:\n  found = None',
     'import tensorflow.python.framework.ops\nfound = tensorflow',
+    "found = __import__('tensorflow')",
   ],
   'tf.placeholder': [
     'from tensorflow import placeholder as found',
@@ -32,6 +33,7 @@ IMPORTS = {
   ],
   'input_data': [
     'import input_data as found',
+    'from package import input_data as found',
     'from tensorflow.examples.tutorials.mnist import input_data as found',
     'import tensorflow.examples.tutorials.mnist.input_data as found',
     'import tensorflow.examples.tutorials.mnist.input_data\n'
@@ -51,6 +53,10 @@ IMPORTS = {
   'tf.contrib.layers.fully_connected': [
     'from tensorflow.contrib.layers.python.layers.layers import fully_connected as found',
     'import tensorflow.contrib.layers as layers\nfound = layers.fully_connected',
+    'from tensorflow.contrib.layers import *\nfound = fully_connected',
+  ],
+  'tf.nn.rnn_cell.GRUCell': [
+    'from tensorflow.contrib.rnn.python.ops.core_rnn_cell import GRUCell as found',
   ],
   "sys.modules['tensorflow.python']": [
     'import tensorflow.python as found',
@@ -63,7 +69,7 @@ IMPORTS = {
 VALUES = {
   'names gone': (
     'show(tf.mul(a, b), tf.sub(a, b), tf.neg(a), tf.inv(b), tf.select(a > 1.0, a, b),'
-    ' tf.pack([a, b]), *tf.unpack(a), tf.batch_matmul([[[1.0, 2.0]]], [[[1.0], [2.0]]]))',
+    ' tf.pack([a, b]), *tf.unpack(a), tf.batch_matmul([[a]], [[a]], adj_y=True))',
     [[3, 8], [-2, -2], [-1, -2], [1 / 3, 0.25], [3, 2], [[1, 2], [3, 4]], 1, 2, [[[5]]]],
   ),
   'concat': (
@@ -115,7 +121,8 @@ VALUES = {
   ),
   'summaries': (
     "tf.scalar_summary('loss', 1.0), tf.histogram_summary('b', a)\n"
-    "tf.image_summary('x', tf.zeros([1, 28, 28, 1])), tf.train.SummaryWriter('logs', sess.graph)\n"
+    "tf.image_summary('x', tf.zeros([1, 28, 28, 1]), max_images=1)\n"
+    "tf.train.SummaryWriter('logs', sess.graph)\n"
     'assert tf.merge_summary([tf.merge_all_summaries()]).dtype == tf.string\nshow()',
     [],
   ),
@@ -169,6 +176,7 @@ GONE = {
   'import tensorflow as tf; tf.contrib.learn.DNNClassifier': 'left TensorFlow with version 2.0',
   'from tensorflow.contrib.learn import DNNClassifier': 'left TensorFlow with version 2.0',
   'import tensorflow as tf; tf.nn.seq2seq': 'is not in TensorFlow today',
+  "import tensorflow as tf; tf.contrib.learn.datasets.load_dataset('iris')": 'load_iris left',
 }
 
 # An old text that runs all of these, each in a graph of its own, and the graphs of the seeds.
@@ -208,7 +216,9 @@ def answers(tmp_path_factory):
   (folder / 'texts.json').write_text(json.dumps(texts))
   (folder / 'old.py').write_text(PROGRAM)
   (folder / 'helper.py').write_text('import tensorflow as tf\n')
-  (folder / 'input_data.py').write_text('raise ImportError("This old copy must not be taken.")')
+  (folder / 'package').mkdir()
+  for name in 'input_data.py', 'package/input_data.py':  # An old copy, which must not be taken.
+    (folder / name).write_text('raise ImportError\ndef read_data_sets():\n  pass\n')
   (folder / 'graph_cases.py').write_bytes((ROOT / 'tests' / 'graph_cases.py').read_bytes())
   lines_of(run(ROOT / 'input_data.py', 'old.py', cwd=folder))
   return json.loads((folder / 'answers.json').read_text())
@@ -286,7 +296,8 @@ def run_old(folder, code, *flags, **options):
 def test_python_2_prints_what_it_printed(tmp_path):
   (tmp_path / 'package' / 'inner').mkdir(parents=True)
   (tmp_path / 'package' / 'inner' / 'helper.py').write_text('print "helper", 0\n')
-  code = 'import package.inner.helper, sys\nfor i in xrange(2): print i,\nprint (i, unicode(2))\n'
+  code = 'import package.inner.helper, sys\nreload(sys).setdefaultencoding("utf8")\n'
+  code += 'for i in xrange(2): print i,\nprint (i, unicode(2))\n'
   assert lines_of(run_old(tmp_path, code)) == ['helper 0', "0 1 (1, '2')"]
   assert run_old(tmp_path, 'import sys\nprint >>sys.stderr, "a", 1').stderr == 'a 1\n'
 
@@ -299,6 +310,7 @@ def test_a_script_has_its_own_arguments_name_and_status(tmp_path):
 
 
 ERRORS = {
+  'syntax of a module': 'import wrong\n',
   'raised': 'def f():\n  raise ValueError("x")\n\nf()\n',
   'chained': 'try:\n  1 / 0\nexcept ZeroDivisionError as e:\n  raise ValueError("x") from e\n',
   'a module': 'import os\nimport no_such_module\n',
@@ -308,6 +320,7 @@ ERRORS = {
 
 @pytest.mark.parametrize('code', ERRORS.values(), ids=ERRORS)
 def test_an_error_is_shown_as_python_shows_it(tmp_path, code):
+  (tmp_path / 'wrong.py').write_text('x = (1\n')
   done = run_old(tmp_path, code)
   python = run('old.py', cwd=tmp_path)
   assert (done.returncode, done.stderr) == (python.returncode, python.stderr)
@@ -316,7 +329,8 @@ def test_an_error_is_shown_as_python_shows_it(tmp_path, code):
 def test_what_is_no_script_is_refused_in_one_sentence(tmp_path):
   (tmp_path / 'binary.py').write_bytes(b'\x7fELF\0\0\xff')
   (tmp_path / 'nul.py').write_bytes(b'print(1)\0')
-  for name in 'none.py', 'binary.py', 'nul.py', '.':
+  (tmp_path / 'latin_1.py').write_bytes(b'print("\xb0")')
+  for name in 'none.py', 'binary.py', 'nul.py', 'latin_1.py', '.':
     done = run('input_data.py', tmp_path / name)
     assert done.returncode == 1 and done.stderr.count('\n') == 1
     assert str(tmp_path / name) in done.stderr and 'Traceback' not in done.stderr
