@@ -551,7 +551,7 @@ def _call(function, order, /, *arguments, **keywords):
   defaults = dict(re.findall(r'(\w+)=?([^,]*)', order))
   order = [*defaults]
   if order[0] == 'axis' and arguments and not isinstance(arguments[0], (int, np.integer)):
-    order.reverse()  # Since version 1.0.
+    order.reverse()  # As since version 1.0.
   defaults = {key: ast.literal_eval(value) for key, value in defaults.items() if value}
   keywords = defaults | dict(zip(order, arguments, strict=False)) | keywords
   keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
@@ -692,10 +692,8 @@ def _get_code(loader, name, python=importlib.machinery.SourceFileLoader.get_code
   """Returns a module's code as Python does, but that of an old text also from Python 2's."""
   if not _is_old(loader.path):
     return python(loader, name)
-  with open(loader.path, 'rb') as f:
-    content = f.read()
   try:
-    code = importlib.util.decode_source(content)
+    code = importlib.util.decode_source(loader.get_data(loader.path))
     if '\0' in code:
       raise ValueError('it holds zero bytes')
   except (ValueError, SyntaxError) as error:
