@@ -415,7 +415,7 @@ def apply_exif(pixels, content):
 # ---- Old texts: what lets a program of 2015 to 2019 run unchanged ------------------------------
 
 _CELLS = 'tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:'
-_LAYERS = 'tensorflow.python.layers.layers:'
+_LAYER = 'tensorflow.python.layers.layers:'
 _CONV = "inputs,num_outputs,kernel_size,stride,padding='SAME',data_format,activation_fn='relu'"
 _DENSE = "inputs,num_outputs,activation_fn='relu',normalizer_fn,normalizer_params"
 _POOL = 'inputs,kernel_size,stride=2,padding'
@@ -431,33 +431,30 @@ image_summary=summary.image(name,tensor,max_outputs,collections)
 histogram_summary=summary.histogram(name,values,collections) audio_summary=summary.audio
 merge_summary=summary.merge merge_all_summaries=summary.merge_all nn.dropout=input_data:_dropout
 train.SummaryWriter=summary.FileWriter train.SyncReplicasOptimizerV2=train.SyncReplicasOptimizer
-nn.bidirectional_rnn=nn.static_bidirectional_rnn nn.rnn_cell={_CELLS} layers={_LAYERS}
+nn.bidirectional_rnn=nn.static_bidirectional_rnn nn.rnn_cell={_CELLS} layers={_LAYER}
 nn.softmax_cross_entropy_with_logits=(logits,labels,dim,name)
 nn.sparse_softmax_cross_entropy_with_logits=(logits,labels,name)
-nn.sigmoid_cross_entropy_with_logits=(logits,labels,name) contrib.slim=tf_slim:
-layers.batch_normalization=input_data:_batch_norm
-contrib.framework.arg_scope=input_data:_arg_scope
+nn.sigmoid_cross_entropy_with_logits=(logits,labels,name) contrib.rnn.static_rnn=nn.static_rnn
+layers.batch_normalization=input_data:_batch_norm contrib.framework.arg_scope=input_data:_arg_scope
 contrib.framework.get_or_create_global_step=train.get_or_create_global_step
-contrib.layers.avg_pool2d={_LAYERS}average_pooling2d({_POOL})
+contrib.layers.avg_pool2d={_LAYER}average_pooling2d({_POOL})
 contrib.layers.batch_norm=input_data:_batch_norm(inputs,decay=0.999,scale=False,is_training=True)
-contrib.layers.conv2d={_LAYERS}conv2d({_CONV})
-contrib.layers.convolution2d={_LAYERS}conv2d({_CONV})
-contrib.layers.conv2d_transpose={_LAYERS}conv2d_transpose({_CONV})
-contrib.layers.dropout={_LAYERS}dropout(inputs,keep_prob=0.5,noise_shape,is_training=True)
-contrib.layers.flatten={_LAYERS}flatten(inputs) contrib.layers.relu={_LAYERS}dense({_DENSE})
-contrib.layers.fully_connected={_LAYERS}dense({_DENSE})
-contrib.layers.linear={_LAYERS}dense(inputs,num_outputs,activation_fn)
+contrib.layers.conv2d={_LAYER}conv2d({_CONV}) contrib.layers.convolution2d={_LAYER}conv2d({_CONV})
+contrib.layers.conv2d_transpose={_LAYER}conv2d_transpose({_CONV})
+contrib.layers.dropout={_LAYER}dropout(inputs,keep_prob=0.5,noise_shape,is_training=True)
+contrib.layers.flatten={_LAYER}flatten(inputs) contrib.layers.relu={_LAYER}dense({_DENSE})
+contrib.layers.fully_connected={_LAYER}dense({_DENSE})
+contrib.layers.linear={_LAYER}dense(inputs,num_outputs,activation_fn)
 contrib.layers.l1_regularizer=input_data:_regularizer(scale,power=1)
 contrib.layers.l2_regularizer=input_data:_regularizer(scale)
-contrib.layers.max_pool2d={_LAYERS}max_pooling2d({_POOL}) contrib.layers.softmax=nn.softmax
+contrib.layers.max_pool2d={_LAYER}max_pooling2d({_POOL}) contrib.layers.softmax=nn.softmax
 contrib.layers.variance_scaling_initializer=input_data:_variance_scaling
 contrib.layers.xavier_initializer={_XAVIER} contrib.layers.xavier_initializer_conv2d={_XAVIER}
 contrib.learn.datasets.base=input_data: contrib.learn.datasets.mnist=input_data:
 contrib.learn.datasets.load_dataset=input_data:_load_dataset
 contrib.learn.datasets.load_mnist=input_data:read_data_sets
 contrib.rnn={_CELLS} contrib.rnn.static_bidirectional_rnn=nn.static_bidirectional_rnn
-contrib.rnn.static_rnn=nn.static_rnn
-contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
+contrib.slim=tf_slim: contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
 examples.tutorials.mnist.input_data=input_data: compat=tensorflow.compat: core=tensorflow.core:
 keras=tensorflow.keras: python=tensorflow.python:
 """

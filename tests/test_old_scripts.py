@@ -53,7 +53,7 @@ IMPORTS = {
   'tf.contrib.layers.fully_connected': [
     'from tensorflow.contrib.layers.python.layers.layers import fully_connected as found',
     'import tensorflow.contrib.layers as layers\nfound = layers.fully_connected',
-    'from tensorflow.contrib.layers import *\nfound = fully_connected',
+    'from tensorflow.contrib.layers import *\nassert avg_pool2d\nfound = fully_connected',
   ],
   'tf.nn.rnn_cell.GRUCell': [
     'from tensorflow.contrib.rnn.python.ops.core_rnn_cell import GRUCell as found',
