@@ -695,7 +695,7 @@ def _get_code(loader, name, python=importlib.machinery.SourceFileLoader.get_code
       raise ValueError('it holds zero bytes')
   except (ValueError, SyntaxError) as error:
     raise OSError(f'{loader.path} is not a Python script in UTF-8: {error}') from None
-  if 'def read_data_sets' in code and name.endswith('input_data'):  # An old copy of this file.
+  if f'.{name}'.endswith('.input_data') and 'train-images-idx3-ubyte' in code:  # An old copy.
     code = 'import sys; sys.modules[__name__] = sys.modules["input_data"]'
   errors = []
   for text in _python_3(code), code:

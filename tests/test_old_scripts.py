@@ -62,6 +62,7 @@ IMPORTS = {
     'import tensorflow.python as found',
     'from tensorflow import python as found',
   ],
+  'sys': ['from package.my_input_data import found'],
   'real.compat.v1': ['import tensorflow.compat.v1 as found'],
 }
 
@@ -218,7 +219,10 @@ def answers(tmp_path_factory):
   (folder / 'helper.py').write_text('import tensorflow as tf\n')
   (folder / 'package').mkdir()
   for name in 'input_data.py', 'package/input_data.py':  # An old copy, which must not be taken.
-    (folder / name).write_text('raise ImportError\ndef read_data_sets():\n  pass\n')
+    (folder / name).write_text("raise ImportError\nTRAIN_IMAGES = 'train-images-idx3-ubyte.gz'\n")
+  (folder / 'package/my_input_data.py').write_text(
+    'import sys as found  # train-images-idx3-ubyte'
+  )
   (folder / 'graph_cases.py').write_bytes((ROOT / 'tests' / 'graph_cases.py').read_bytes())
   lines_of(run(ROOT / 'input_data.py', 'old.py', cwd=folder))
   return json.loads((folder / 'answers.json').read_text())
