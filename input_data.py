@@ -718,8 +718,8 @@ def _run(arguments):
   loader = importlib.machinery.SourceFileLoader
   loader.get_code = _get_code
   vars(builtins).update(xrange=range, raw_input=input, unicode=str, reload=importlib.reload)
-  builtins.print_to = lambda f, *values, **end: print(*values, file=f, **end)
-  sys.setdefaultencoding = str  # With `reload(sys)` before it, does nothing.
+  builtins.print_to = lambda f, *values, **end: print(*values, file=f, **end)  # Was `print >>f`.
+  sys.setdefaultencoding = str  # Does nothing. It was called behind `reload(sys)`.
   for name in 'int float bool object complex str'.split():
     vars(np).setdefault(name, getattr(builtins, name))
   vars(np).update(infty=np.inf, Inf=np.inf, NaN=np.nan, float_=np.float64, product=np.prod)
