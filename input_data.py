@@ -9,9 +9,10 @@ import gzip
 import hashlib
 import http.client
 import importlib.machinery
+import importlib.util
 import io
+import itertools
 import math
-import operator
 import os
 import pathlib
 import pkgutil
@@ -413,51 +414,70 @@ def apply_exif(pixels, content):
 
 # ---- Old texts: what lets a program of 2015 to 2019 run unchanged ------------------------------
 
-# TensorFlow 1's names, each with today's name in tensorflow.compat.v1, or with MODULE:NAME.
-_OLD = """
+_CELLS = 'tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:'
+_LAYER = 'tensorflow.python.layers.layers:'
+_CONV = "inputs,num_outputs,kernel_size,stride,padding='SAME',data_format,activation_fn='relu'"
+_DENSE = "inputs,num_outputs,activation_fn='relu',normalizer_fn,normalizer_params"
+_POOL = 'inputs,kernel_size,stride=2,padding'
+_XAVIER = "input_data:_variance_scaling(uniform=True,seed,dtype,factor=1,mode='FAN_AVG')"
+# TensorFlow 1's names, each with today's: one of tensorflow.compat.v1, or MODULE:NAME. In brackets
+# are arguments in TensorFlow 1's order, with its defaults where today's are others.
+_OLD = f"""
 mul=multiply sub=subtract neg=negative inv=reciprocal pack=stack unpack=unstack select=where
-batch_matmul=matmul listdiff=setdiff1d complex_abs=abs initialize_all_tables=tables_initializer
-scalar_summary=summary.scalar histogram_summary=summary.histogram image_summary=summary.image
-audio_summary=summary.audio merge_summary=summary.merge merge_all_summaries=summary.merge_all
-nn.rnn=nn.static_rnn nn.bidirectional_rnn=nn.static_bidirectional_rnn contrib.slim=tf_slim:
+listdiff=setdiff1d complex_abs=abs initialize_all_tables=tables_initializer nn.rnn=nn.static_rnn
+concat=concat(axis,values) split=split(axis,num_or_size_splits,value)
+batch_matmul=matmul(a,b,adjoint_a,adjoint_b) scalar_summary=summary.scalar(name,tensor,collections)
+image_summary=summary.image(name,tensor,max_outputs,collections)
+histogram_summary=summary.histogram(name,values,collections) audio_summary=summary.audio
+merge_summary=summary.merge merge_all_summaries=summary.merge_all nn.dropout=input_data:_dropout
 train.SummaryWriter=summary.FileWriter train.SyncReplicasOptimizerV2=train.SyncReplicasOptimizer
+nn.bidirectional_rnn=nn.static_bidirectional_rnn nn.rnn_cell={_CELLS} layers={_LAYER}
+nn.softmax_cross_entropy_with_logits=(logits,labels,dim,name)
+nn.sparse_softmax_cross_entropy_with_logits=(logits,labels,name)
+nn.sigmoid_cross_entropy_with_logits=(logits,labels,name) contrib.rnn.static_rnn=nn.static_rnn
+layers.batch_normalization=input_data:_batch_norm contrib.framework.arg_scope=input_data:_arg_scope
 contrib.framework.get_or_create_global_step=train.get_or_create_global_step
-contrib.rnn.static_rnn=nn.static_rnn layers=tensorflow.python.layers.layers:
-contrib.rnn.static_bidirectional_rnn=nn.static_bidirectional_rnn
-contrib.rnn=tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:
-nn.rnn_cell=tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:
-contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
+contrib.layers.avg_pool2d={_LAYER}average_pooling2d({_POOL})
+contrib.layers.batch_norm=input_data:_batch_norm(inputs,decay=0.999,scale=False,is_training=True)
+contrib.layers.conv2d={_LAYER}conv2d({_CONV}) contrib.layers.convolution2d={_LAYER}conv2d({_CONV})
+contrib.layers.conv2d_transpose={_LAYER}conv2d_transpose({_CONV})
+contrib.layers.dropout={_LAYER}dropout(inputs,keep_prob=0.5,noise_shape,is_training=True)
+contrib.layers.flatten={_LAYER}flatten(inputs) contrib.layers.relu={_LAYER}dense({_DENSE})
+contrib.layers.fully_connected={_LAYER}dense({_DENSE})
+contrib.layers.linear={_LAYER}dense(inputs,num_outputs,activation_fn)
+contrib.layers.l1_regularizer=input_data:_regularizer(scale,power=1)
+contrib.layers.l2_regularizer=input_data:_regularizer(scale)
+contrib.layers.max_pool2d={_LAYER}max_pooling2d({_POOL}) contrib.layers.softmax=nn.softmax
+contrib.layers.variance_scaling_initializer=input_data:_variance_scaling
+contrib.layers.xavier_initializer={_XAVIER} contrib.layers.xavier_initializer_conv2d={_XAVIER}
 contrib.learn.datasets.base=input_data: contrib.learn.datasets.mnist=input_data:
+contrib.learn.datasets.load_dataset=input_data:_load_dataset
 contrib.learn.datasets.load_mnist=input_data:read_data_sets
-examples.tutorials.mnist.input_data=input_data: python=tensorflow.python: core=tensorflow.core:
-compat=tensorflow.compat: keras=tensorflow.keras:
+contrib.rnn={_CELLS} contrib.rnn.static_bidirectional_rnn=nn.static_bidirectional_rnn
+contrib.slim=tf_slim: contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
+examples.tutorials.mnist.input_data=input_data: compat=tensorflow.compat: core=tensorflow.core:
+keras=tensorflow.keras: python=tensorflow.python:
 """
-_OLD = dict(row.split('=') for row in _OLD.split())
+_OLD = dict(row.split('=', 1) for row in _OLD.split())
+_KEYWORDS = """
+adj_x=adjoint_a adj_y=adjoint_b biases_initializer=bias_initializer concat_dim=axis decay=momentum
+biases_regularizer=bias_regularizer is_training=training max_images=max_outputs rate=dilation_rate
+num_split=num_or_size_splits scope=name split_dim=axis stride=strides tag=name tags=name
+targets=labels weights_initializer=kernel_initializer weights_regularizer=kernel_regularizer
+"""
+_KEYWORDS = dict(row.split('=') for row in _KEYWORDS.split())
+# Folders within contrib's modules: contrib.layers.python.layers has what contrib.layers has.
+_INNER = 'python ops learn layers framework initializers regularizers rnn core_rnn_cell'.split()
 _GONE = {  # What to do about a name that is gone, by how it begins.
   'contrib.slim': 'is the package tf_slim today: pip install tf_slim',
   'contrib.tensorboard': 'is the package tensorboard today: pip install tensorboard',
-  'examples.tutorials.mnist': 'is of another tutorial, "TensorFlow Mechanics 101": put the file '
-  'beside your script, and write `import mnist`',
+  'examples': 'is of the tutorial "Mechanics 101": put it beside your script, and `import mnist`',
   'estimator': 'left TensorFlow with version 2.16: train in a loop, or with Keras',
   'contrib': 'left TensorFlow with version 2.0: use tf.nn, tf.layers and tf.train',
   '': 'is not in TensorFlow today',
 }
-# TensorFlow 1's arguments in their order, with today's names, and its keywords with today's.
-_ORDERS = {
-  'concat': 'axis values name',
-  'split': 'axis num_or_size_splits value name',
-  'nn.softmax_cross_entropy_with_logits': 'logits labels dim name',
-  'nn.sparse_softmax_cross_entropy_with_logits': 'logits labels name',
-  'nn.sigmoid_cross_entropy_with_logits': 'logits labels name',
-}
-_KEYWORDS = """
-concat_dim=axis split_dim=axis num_split=num_or_size_splits targets=labels stride=strides
-decay=momentum is_training=training scope=name rate=dilation_rate
-weights_initializer=kernel_initializer weights_regularizer=kernel_regularizer
-biases_initializer=bias_initializer biases_regularizer=bias_regularizer
-"""
-_KEYWORDS = dict(row.split('=') for row in _KEYWORDS.split())
 _folder = None  # Of the script that runs, with a separator at the end.
+load_mnist = read_data_sets  # Its name in contrib.learn.datasets.mnist.
 
 
 class _Module(types.ModuleType):
@@ -466,30 +486,30 @@ class _Module(types.ModuleType):
   def __getattr__(self, name):
     path = f'{self.__name__}.{name}'.removeprefix('tensorflow.')
     parent = path.rpartition('.')[0]
-    found = _OLD.get(path) or _OLD.get(parent, f'{parent}.'.lstrip('.')) + name
-    if path.startswith('contrib.') and name in ('python', 'ops', parent.rpartition('.')[2]):
-      found = self  # contrib.layers.python.layers has what contrib.layers has.
+    today = _OLD.get(path) or _OLD.get(parent, f'{parent}.'.lstrip('.')) + name
+    if parent.startswith('contrib.') and name in _INNER:
+      found = self
     elif any(old.startswith(path + '.') for old in _OLD):
       found = _Module('tensorflow.' + path)
-    elif isinstance(found, str):
+    else:
+      today, _, order = today.partition('(')
+      today = today or path
       try:
-        found = pkgutil.resolve_name(found if ':' in found else 'tensorflow.compat.v1:' + found)
+        found = pkgutil.resolve_name(today if ':' in today else f'tensorflow.compat.v1:{today}')
       except (AttributeError, ImportError):
         advice = next(_GONE[gone] for gone in _GONE if path.startswith(gone))
         raise AttributeError(f'tf.{path} {advice}') from None
+      found = partial(_call, found, order.rstrip(')')) if order else found
     setattr(self, name, found)
     return found
 
 
 @functools.cache
 def tensorflow_1():
-  """Returns TensorFlow 1: its names, argument orders, contrib functions and seeds, for old code.
+  """Returns TensorFlow 1 for old code: its names, argument orders, contrib functions and seeds.
 
-    tf = input_data.tensorflow_1()
-
-  An operation without a seed of its own took the number of the graph's nodes as its seed
-  (`random_seed.py` of TensorFlow 1.15). Here it does so again: the weights, dropout masks and
-  batches of a seeded graph are 1.15's, bit for bit.
+  In a graph with a seed, an operation without one takes the number of nodes as its seed, as in
+  `random_seed.py` of 1.15: weights, dropout masks and batches are 1.15's, bit for bit.
   """
   global _default_graph
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
@@ -501,55 +521,47 @@ def tensorflow_1():
   tf.logging.set_verbosity(tf.logging.ERROR)
   warnings.filterwarnings('ignore', module='tensorflow.python')  # That tf.layers is deprecated.
   tf.disable_v2_behavior()
+  type(tf.flags.FLAGS)._parse_flags = lambda flags: flags(sys.argv)
+  graph = _default_graph = tf.get_default_graph
   get_seed, today_uniform = random_seed.get_seed, random_ops.random_uniform
 
   def get_seed_1(seed):
-    graph = tf.get_default_graph()
-    return get_seed(graph.version if seed is None and graph.seed is not None else seed)
+    counts = seed is None and graph().seed is not None
+    return get_seed(graph().version if counts else seed)
 
-  def random_uniform(shape, minval=0, maxval=None, dtype=tf.float32, seed=None, name=None):
-    if tf.as_dtype(dtype).is_floating:  # Today's makes fewer nodes of integers.
-      minval, maxval = (
-        float(bound) if isinstance(bound, int) else bound
-        for bound in (minval, 1 if maxval is None else maxval)
-      )
-    return today_uniform(shape, minval, maxval, dtype, seed, name)
+  def random_uniform(shape, minval=0, *rest, **keywords):
+    # A Python integer makes fewer nodes today; NumPy's makes as many as it did.
+    minval = np.int64(minval) if isinstance(minval, int) else minval
+    return today_uniform(shape, minval, *rest, **keywords)
 
   random_seed.get_seed, random_ops.random_uniform = get_seed_1, random_uniform
-  _OLD.update({'random_uniform': random_uniform, 'random.uniform': random_uniform})
-  _default_graph = tf.get_default_graph
-  type(tf.flags.FLAGS)._parse_flags = lambda flags: flags(sys.argv)
+  tf.random_uniform = tf.random.uniform = random_uniform
   module = _Module('tensorflow')
-  # For `from tensorflow import *`. The oldest versions had no tf.print.
-  names = {*dir(tf), *(old.partition('.')[0] for old in _OLD)} - {'print'}
-  module.__all__ = [name for name in names if name[0] != '_']
+  names = {*dir(tf), *_OLD} - {'print'}  # The oldest versions had no tf.print.
+  module.__all__ = [name for name in names if name[0] != '_' and '.' not in name]
+  module.contrib.layers.__all__ = [old[15:] for old in _OLD if old.startswith('contrib.layers.')]
   return module
 
 
-def _call(name, /, *arguments, **keywords):
-  """Calls today's function `name` with TensorFlow 1's arguments."""
-  if (
-    '.' in name or arguments and isinstance(arguments[0], (int, np.integer))
-  ):  # Else it is today's order.
-    keywords.update(zip(_ORDERS[name].split(), arguments, strict=False))
-    arguments = ()
+def _call(function, order, /, *arguments, **keywords):
+  """Calls a function of today with TensorFlow 1's arguments."""
+  defaults = dict(re.findall(r'(\w+)=?([^,]*)', order))
+  order = [*defaults]
+  if order[0] == 'axis' and arguments and not isinstance(arguments[0], (int, np.integer)):
+    order.reverse()  # As since version 1.0.
+  defaults = {key: ast.literal_eval(value) for key, value in defaults.items() if value}
+  keywords = defaults | dict(zip(order, arguments, strict=False)) | keywords
   keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
-  return pkgutil.resolve_name('tensorflow.compat.v1:' + name)(*arguments, **keywords)
-
-
-def _layer(name, order, /, *arguments, **keywords):
-  """Calls `tf.layers` with the arguments of `tf.contrib.layers`."""
-  keywords.update(zip(order.split(), arguments, strict=False))
-  activation_fn = keywords.pop('activation_fn', None)
-  normalizer_fn = keywords.pop('normalizer_fn', None)
-  tf, parameters = tensorflow_1(), keywords.pop('normalizer_params', None) or {}
-  first = 'inputs', 'num_outputs', 'kernel_size'
-  arguments = [keywords.pop(key) for key in first if key in keywords]
-  keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
-  if name in ('dense', 'conv2d', 'conv2d_transpose'):
-    keywords['use_bias'] = not normalizer_fn and keywords.get('bias_initializer', '') is not None
-  outputs = getattr(tf.layers, name)(*arguments, **keywords)
+  activation_fn, normalizer_fn = keywords.pop('activation_fn', 0), keywords.pop('normalizer_fn', 0)
+  parameters = keywords.pop('normalizer_params', None) or {}
+  if normalizer_fn or keywords.get('bias_initializer', '') is None:
+    keywords['use_bias'] = False
+  if 'keep_prob' in keywords:
+    keywords['rate'] = 1 - keywords.pop('keep_prob')
+  first = [keywords.pop(k) for k in ('inputs', 'num_outputs', 'kernel_size') if k in keywords]
+  outputs = function(*first, **keywords)
   outputs = normalizer_fn(outputs, **parameters) if normalizer_fn else outputs
+  activation_fn = tensorflow_1().nn.relu if activation_fn == 'relu' else activation_fn
   return activation_fn(outputs) if activation_fn else outputs
 
 
@@ -557,40 +569,34 @@ def _layer(name, order, /, *arguments, **keywords):
 def _arg_scope(functions, **keywords):
   """Gives functions of `tf.contrib.layers` other defaults within a `with` block."""
   scope = functions if isinstance(functions, dict) else dict.fromkeys(functions, keywords)
-  before = {function: function.keywords.copy() for function in scope}
-  for function, defaults in scope.items():
-    function.keywords.update(defaults)
+  before = [(function.keywords, {**function.keywords}) for function in scope]
   try:
-    yield {function: function.keywords.copy() for function in scope}
+    for function in scope:
+      function.keywords.update(scope[function])
+    yield {function: {**function.keywords} for function in scope}
   finally:
-    for function, defaults in before.items():
-      function.keywords.clear()
-      function.keywords.update(defaults)
+    for defaults, old in before:
+      defaults.clear()
+      defaults.update(old)
 
 
-def _batch_normalization(inputs, axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True,
-                         training=False, name=None, reuse=None, trainable=True,
-                         updates_collections='update_ops', **_):  # fmt: skip
+def _batch_norm(inputs, axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True,
+                training=False, name=None, reuse=None, trainable=True,
+                updates_collections='update_ops', **_):  # fmt: skip
   """Is `tf.layers.batch_normalization` for the last axis, which TensorFlow's wheel lacks."""
-  tf, size, trainable = tensorflow_1(), inputs.shape[-1:], {'trainable': trainable}
+  tf = tensorflow_1()
   with tf.variable_scope(name, 'batch_normalization', [inputs], reuse=reuse):
-    gamma = tf.get_variable('gamma', initializer=tf.ones(size), **trainable) if scale else None
-    beta = tf.get_variable('beta', initializer=tf.zeros(size), **trainable) if center else None
-    averages = [
-      tf.get_variable('moving_mean', initializer=tf.zeros(size), trainable=False),
-      tf.get_variable('moving_variance', initializer=tf.ones(size), trainable=False),
-    ]
-    moments = tf.nn.moments(inputs, list(range(inputs.shape.ndims - 1)))
-    training = tf.cast(training, tf.bool)
-    moments = [tf.where(training, *pair) for pair in zip(moments, averages, strict=True)]
-    updates = [
-      tf.assign_sub(average, (1 - momentum) * (average - moment))
-      for average, moment in zip(averages, moments, strict=True)
-    ]
-    for update in updates:
-      tf.add_to_collection(updates_collections, update)  # None means at once.
-    with tf.control_dependencies([] if updates_collections else updates):
-      return tf.nn.batch_normalization(inputs, *moments, beta, gamma, epsilon)
+    ones, zeros = tf.ones(inputs.shape[-1:]), tf.zeros(inputs.shape[-1:])
+    gamma = tf.get_variable('gamma', initializer=ones, trainable=trainable) if scale else None
+    beta = tf.get_variable('beta', initializer=zeros, trainable=trainable) if center else None
+    mean = tf.get_variable('moving_mean', initializer=zeros, trainable=False)
+    variance = tf.get_variable('moving_variance', initializer=ones, trainable=False)
+    old, new = (mean, variance), tf.nn.moments(inputs, [*range(inputs.shape.ndims - 1)])
+    new = [tf.where(tf.cast(training, tf.bool), *pair) for pair in zip(new, old, strict=True)]
+    updates = [tf.assign_sub(o, (1 - momentum) * (o - n)) for o, n in zip(old, new, strict=True)]
+    tf.get_collection_ref(updates_collections).extend(updates)
+    with tf.control_dependencies([] if updates_collections else updates):  # None means at once.
+      return tf.nn.batch_normalization(inputs, *new, beta, gamma, epsilon)
 
 
 def _dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
@@ -604,15 +610,18 @@ def _dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=Non
     rate = tf.convert_to_tensor(rate, x.dtype)
     shape = tf.shape(x) if noise_shape is None else noise_shape
     random = tf.random_uniform(shape, dtype=x.dtype, seed=seed)
-    scale = 1 / (1 - rate)
-    kept = random >= rate
+    scale, kept = 1 / (1 - rate), random >= rate
     outputs = x * scale * tf.cast(kept, x.dtype)
     outputs.set_shape(x.shape)
     return outputs
 
 
-def _contrib_dropout(inputs, keep_prob=0.5, noise_shape=None, is_training=True, **_):
-  return tensorflow_1().layers.dropout(inputs, 1 - keep_prob, noise_shape, training=is_training)
+def _load_dataset(name, **_):
+  return getattr(tensorflow_1().contrib.learn.datasets, 'load_' + name)()
+
+
+def _regularizer(scale, power=2, name=None):
+  return lambda w: scale * tensorflow_1().reduce_sum(abs(w) ** power) / power
 
 
 def _variance_scaling(factor=2.0, mode='FAN_IN', uniform=False, seed=None, dtype=None):
@@ -622,122 +631,22 @@ def _variance_scaling(factor=2.0, mode='FAN_IN', uniform=False, seed=None, dtype
   return tensorflow_1().variance_scaling_initializer(scale, mode.lower(), kind, seed)
 
 
-def _xavier(uniform=True, seed=None, dtype=None):
-  return _variance_scaling(1.0, 'FAN_AVG', uniform, seed)
-
-
-load_mnist = read_data_sets  # Its name in contrib.learn.datasets.mnist.
-_relu = {'activation_fn': lambda x: tensorflow_1().nn.relu(x)}
-_dense = 'inputs num_outputs activation_fn normalizer_fn'
-_window = 'inputs num_outputs kernel_size stride padding'
-_conv2d = partial(_layer, 'conv2d', _window, padding='SAME', **_relu)
-_OLD |= {
-  **{name: partial(_call, name) for name in _ORDERS},
-  'nn.dropout': _dropout,
-  'layers.batch_normalization': _batch_normalization,
-  'contrib.framework.arg_scope': _arg_scope,
-  'contrib.learn.datasets.load_dataset': lambda name: {'mnist': load_mnist}[name](),
-  'contrib.layers.avg_pool2d': partial(
-    _layer, 'average_pooling2d', 'inputs kernel_size stride padding', stride=2
-  ),
-  'contrib.layers.batch_norm': partial(
-    _layer, 'batch_normalization', 'inputs decay', decay=0.999, scale=False, is_training=True
-  ),
-  'contrib.layers.conv2d': _conv2d,
-  'contrib.layers.convolution2d': _conv2d,
-  'contrib.layers.conv2d_transpose': partial(
-    _layer, 'conv2d_transpose', _window, padding='SAME', **_relu
-  ),
-  'contrib.layers.dropout': partial(_contrib_dropout),
-  'contrib.layers.flatten': partial(_layer, 'flatten', 'inputs'),
-  'contrib.layers.fully_connected': partial(_layer, 'dense', _dense, **_relu),
-  'contrib.layers.linear': partial(_layer, 'dense', _dense),
-  'contrib.layers.max_pool2d': partial(
-    _layer, 'max_pooling2d', 'inputs kernel_size stride padding', stride=2
-  ),
-  'contrib.layers.variance_scaling_initializer': _variance_scaling,
-  'contrib.layers.xavier_initializer': _xavier,
-  'contrib.layers.xavier_initializer_conv2d': _xavier,
-  'contrib.layers.l1_regularizer': lambda scale, scope=None: (
-    lambda w: scale * tensorflow_1().reduce_sum(abs(w))
-  ),
-  'contrib.layers.l2_regularizer': lambda scale, scope=None: (
-    lambda w: scale * tensorflow_1().nn.l2_loss(w)
-  ),
-}
-
-
 def _import(name, globals=None, locals=None, fromlist=(), level=0, python=builtins.__import__):
   """Imports as Python does, but gives TensorFlow 1 to `__main__` and the script's folder."""
-  caller = globals or {}
-  is_old_text = caller.get('__name__') == '__main__' or _is_old(caller.get('__file__') or '')
-  package, _, path = name.partition('.')
-  if package != 'tensorflow' or level or not is_old_text:
+  caller = globals or sys._getframe(1).f_globals
+  is_old = caller.get('__name__') == '__main__' or _is_old(caller.get('__file__') or '')
+  package, *path = name.split('.')
+  if package != 'tensorflow' or level or not is_old:
     return python(name, globals, locals, fromlist, level)
+  if path[:1] and path[0] in ('python', 'core', 'compat', 'keras'):
+    python(name, globals, locals, fromlist)
   try:
-    if path.split('.')[0] in ('python', 'core', 'compat', 'keras'):
-      found = python(name, globals, locals, fromlist, level)
-    else:
-      found = operator.attrgetter(path)(tensorflow_1()) if path else tensorflow_1()
-      for attribute in {*(fromlist or ())} - {'*'}:
-        getattr(found, attribute)
+    found = functools.reduce(getattr, path, tensorflow_1())
+    for attribute in {*(fromlist or ())} - {'*'}:
+      getattr(found, attribute)
   except AttributeError as error:
     raise ImportError(error) from None
   return found if fromlist else tensorflow_1()
-
-
-def _excepthook(kind, error, trace):
-  """Prints an error as Python does, without the calls of this file that run the script."""
-  shown = link = traceback.TracebackException(kind, error, trace)
-  hidden, here = '<module> _run _compile _import get_code', os.path.realpath(__file__)
-  while link:
-    link.stack[:] = [
-      call
-      for call in link.stack
-      if call.name not in hidden.split() or os.path.realpath(call.filename) != here
-      if not call.filename.startswith('<frozen importlib')
-    ]
-    link = link.__cause__ or link.__context__
-  print(*shown.format(), sep='', end='', file=sys.stderr)
-
-
-def _python_3(code):
-  """Returns Python 3's code as it is, and Python 2's with brackets around what `print` prints."""
-  edits, words = [], []
-  with contextlib.suppress(tokenize.TokenError, IndentationError), warnings.catch_warnings():
-    warnings.simplefilter('ignore')  # Compiling the code warns again.
-    try:
-      for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.BinOp) and ast.unparse(node).startswith('print >> '):
-          raise SyntaxError('This is how Python 2 prints to a file.')
-    except SyntaxError:
-      for token in tokenize.generate_tokens(io.StringIO(code).readline):
-        prints = bool(words) and words[0].string == 'print'
-        if token.type == tokenize.NEWLINE or token.string in ('; ' if prints else '; :').split():
-          edits += _brackets(words) if prints else []
-          words = []
-        elif token.type != tokenize.COMMENT and token.string.strip():
-          words.append(token)
-  lines = list(io.StringIO(code))
-  for (row, column), old, new in reversed(edits):
-    line = lines[row - 1]
-    lines[row - 1] = line[:column] + new + line[column + len(old) :]
-  return ''.join(lines)
-
-
-def _brackets(words):
-  """Returns the edits [(position, old, new)] that make a `print` statement a call."""
-  edits, depth = [(words[0].end, '', '(')], 0
-  end = " end=' ')" if words[-1].string == ',' else ')'
-  if len(words) > 1 and words[1].string == '>>':
-    edits.append((words[1].start, '>>', 'file='))
-    for word in words[2:]:
-      depth += (word.string in '([{') - (word.string in ')]}')
-      if word.string == ',' and depth == 0:  # Behind `file=`, only `*(x, y)` may follow.
-        edits.append((word.end, '', '*('))
-        end = '),' + end if words[-1].string == ',' else ',))'
-        break
-  return [*edits, (words[-1].end, '', end)]
 
 
 def _is_old(file):
@@ -745,39 +654,56 @@ def _is_old(file):
   return file.startswith(_folder) and '-packages' not in file[len(_folder) :] and file != __file__
 
 
-def _find_modules(folder):
-  """Makes what finds the modules in the script's folder and in packages below it."""
-  if not _is_old(os.path.join(folder, '')) or not os.path.isdir(folder):
-    raise ImportError
-  kinds = importlib.machinery
-  others = kinds.ExtensionFileLoader, kinds.EXTENSION_SUFFIXES
-  return kinds.FileFinder(
-    folder, others, (_Loader, ['.py']), (kinds.SourcelessFileLoader, ['.pyc'])
-  )
+def _excepthook(kind, error, trace):
+  """Prints an error as Python does, without the calls of this file that run the script."""
+  calls = r'<frozen importlib.*|.*input_data\.py", line \d+, in (<module>|_run|_import|_get_code)'
+  text = ''.join(traceback.format_exception(kind, error, trace))
+  text = re.sub(rf'(?m)^  File "({calls})\n(    .*\n)*', '', text)
+  text = re.sub(r'(?m)^Traceback .*\n(?!  File ".*, in )', '', text)
+  print(text, end='', file=sys.stderr)
 
 
-class _Loader(importlib.machinery.SourceFileLoader):
-  """Loads a module that may be Python 2's."""
+def _python_3(code):
+  """Returns Python 3's code as it is, and Python 2's with brackets around what `print` prints."""
+  statements, ends = [[]], [0, *itertools.accumulate(map(len, io.StringIO(code)))]
+  with contextlib.suppress(tokenize.TokenError, SyntaxError):
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+      prints = statements[-1] and statements[-1][0].string == 'print'
+      if token.string.strip() in ('', ';', '' if prints else ':') and token.type != tokenize.NL:
+        statements.append([])  # The ends of lines are empty.
+      elif token.type not in (tokenize.COMMENT, tokenize.NL):
+        statements[-1].append(token)
+  statements = [words for words in statements if words and words[0].string == 'print']
+  kinds = tokenize.NAME, tokenize.NUMBER, tokenize.STRING
+  if any(w[1].type in kinds or w[1].string in ('>>', '{') for w in statements if len(w) > 1):
+    for words in reversed(statements):
+      start, end = (ends[word.end[0] - 1] + word.end[1] for word in (words[0], words[-1]))
+      values, close = code[start:end], " end=' ')" if words[-1].string == ',' else ')'
+      opening = '_to(' if values.lstrip().startswith('>>') else '('
+      values = values.replace('>>', '', 1) if opening == '_to(' else values
+      code = code[:start] + opening + values + close + code[end:]
+  return code
 
-  def get_code(self, fullname):
-    return _compile(self.path)
 
-
-def _compile(path):
+def _get_code(loader, name, python=importlib.machinery.SourceFileLoader.get_code):
+  """Returns a module's code as Python does, but that of an old text also from Python 2's."""
+  if not _is_old(loader.path):
+    return python(loader, name)
   try:
-    with tokenize.open(path) as f:
-      code = f.read()
+    code = importlib.util.decode_source(loader.get_data(loader.path))
     if '\0' in code:
       raise ValueError('it holds zero bytes')
   except (ValueError, SyntaxError) as error:
-    raise OSError(f'{path} is no Python script: {error}') from None
-  try:
-    return compile(_python_3(code), path, 'exec', dont_inherit=True)
-  except SyntaxError as changed:
+    raise OSError(f'{loader.path} is not a Python script in UTF-8: {error}') from None
+  if f'.{name}'.endswith('.input_data') and 'train-images-idx3-ubyte' in code:  # An old copy.
+    code = 'import sys; sys.modules[__name__] = sys.modules["input_data"]'
+  errors = []
+  for text in _python_3(code), code:
     try:
-      compile(code, path, 'exec', dont_inherit=True)
-    except SyntaxError as found:  # Whichever was read further says what is wrong.
-      raise max(found, changed, key=lambda error: error.lineno or 0) from None
+      return compile(text, loader.path, 'exec')
+    except SyntaxError as error:
+      errors.append(error)
+  raise max(errors, key=lambda error: error.lineno or 0)  # This one was read further.
 
 
 def _run(arguments):
@@ -789,31 +715,21 @@ def _run(arguments):
   script = os.path.realpath(arguments[0] if arguments else 'prompt')
   sys.path[0], _folder = os.path.dirname(script), os.path.join(os.path.dirname(script), '')
   builtins.__import__, sys.excepthook = _import, _excepthook
-  sys.path_hooks.insert(0, _find_modules)
-  sys.path_importer_cache.clear()
-  vars(builtins).update(xrange=range, raw_input=input, unicode=str)
-  lost = {
-    'int': int,
-    'float': float,
-    'bool': bool,
-    'object': object,
-    'complex': complex,
-    'str': str,
-  }
-  lost |= {'infty': np.inf, 'Inf': np.inf, 'NaN': np.nan, 'float_': np.float64, 'product': np.prod}
-  for name, value in lost.items():
-    vars(np).setdefault(name, value)
+  loader = importlib.machinery.SourceFileLoader
+  loader.get_code = _get_code
+  vars(builtins).update(xrange=range, raw_input=input, unicode=str, reload=importlib.reload)
+  builtins.print_to = lambda f, *values, **end: print(*values, file=f, **end)  # Was `print >>f`.
+  sys.setdefaultencoding = str  # Does nothing. It was called behind `reload(sys)`.
+  for name in 'int float bool object complex str'.split():
+    vars(np).setdefault(name, getattr(builtins, name))
+  vars(np).update(infty=np.inf, Inf=np.inf, NaN=np.nan, float_=np.float64, product=np.prod)
   if np.lib.NumpyVersion(np.__version__) >= '2.0.0':
     np.set_printoptions(legacy='1.25')  # As np.float32(0.5), version 2 prints what was 0.5.
   if arguments:
-    try:
-      code = _compile(script)
-    except OSError as error:
-      sys.exit(str(error))
     main = types.ModuleType('__main__')
     main.__file__, sys.modules['__main__'] = os.path.abspath(arguments[0]), main
     sys.argv = arguments
-    exec(code, vars(main))
+    exec(loader('__main__', script).get_code('__main__'), vars(main))
 
 
 if __name__ == '__main__':

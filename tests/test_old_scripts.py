@@ -22,9 +22,12 @@ def f():
   return found
 found = f() -> tf
 import tensorflow.python.framework.ops; found = tensorflow -> tf
+found = __import__('tensorflow') -> tf
 from tensorflow import placeholder as found -> tf.placeholder
 from tensorflow import *; assert mul and pack; found = placeholder -> tf.placeholder
 import input_data as found -> input_data
+from package import input_data as found -> input_data
+from package.my_input_data import found -> sys
 from tensorflow.examples.tutorials.mnist import input_data as found -> input_data
 import tensorflow.examples.tutorials.mnist.input_data as found -> input_data
 import tensorflow.examples.tutorials.mnist.input_data
@@ -45,6 +48,10 @@ from tensorflow.contrib.layers.python.layers.layers import (
   fully_connected as found) -> tf.contrib.layers.fully_connected
 import tensorflow.contrib.layers as layers
 found = layers.fully_connected -> tf.contrib.layers.fully_connected
+from tensorflow.contrib.layers import *
+assert avg_pool2d; found = fully_connected -> tf.contrib.layers.fully_connected
+from tensorflow.contrib.rnn.python.ops.core_rnn_cell import (
+  GRUCell as found) -> tf.nn.rnn_cell.GRUCell
 import tensorflow.python as found -> sys.modules['tensorflow.python']
 from tensorflow import python as found -> sys.modules['tensorflow.python']
 import tensorflow.compat.v1 as found -> real.compat.v1
@@ -56,7 +63,7 @@ VALUES = scripts("""
 check([tf.mul(a, b), tf.sub(a, b), tf.neg(a)], [[3, 8], [-2, -2], [-1, -2]])
 check([tf.inv(b), tf.select(a > 1.0, a, b)], [[1 / 3, 0.25], [3, 2]])
 check([tf.pack([a, b]), *tf.unpack(a)], [[[1, 2], [3, 4]], 1, 2])
-check([tf.batch_matmul([[[1.0, 2.0]]], [[[1.0], [2.0]]])], [[[[5]]]])
+check([tf.batch_matmul([[a]], [[a]], adj_y=True)], [[[[5]]]])
 # concat
 forms = [tf.concat(0, [a, b]), tf.concat([a, b], 0), tf.concat(concat_dim=0, values=[a, b])]
 check(forms, [[1, 2, 3, 4]] * 3)
@@ -87,7 +94,8 @@ check([tf.abs(tf.nn.moments(w, [0, 1])[1] - 0.00201) < 0.0001], [True])
 assert tf.contrib.learn.datasets.load_dataset('mnist').test.num_examples == 10000
 # summaries
 tf.scalar_summary('loss', 1.0), tf.histogram_summary('b', a)
-tf.image_summary('x', tf.zeros([1, 28, 28, 1])), tf.train.SummaryWriter('logs', sess.graph)
+tf.image_summary('x', tf.zeros([1, 28, 28, 1]), max_images=1)
+tf.train.SummaryWriter('logs', sess.graph)
 assert tf.merge_summary([tf.merge_all_summaries()]).dtype == tf.string
 # contrib.layers
 L, x = tf.contrib.layers, tf.ones([2, 8, 8, 3])
@@ -97,6 +105,7 @@ h = L.fully_connected(L.flatten(h), num_outputs=5, activation_fn=tf.nn.tanh,
                       weights_regularizer=L.l2_regularizer(0.5))
 check([tf.shape(L.dropout(h, 0.5, is_training=False))], [[2, 5]])
 assert [v.op.name for v in tf.global_variables() if v.op.name[:2] == 'c/'] == ['c/kernel']
+assert 'gamma' not in str(tf.global_variables())
 assert len(tf.losses.get_regularization_losses()) == 1
 # batch_normalization
 training = tf.placeholder(tf.bool)
@@ -131,6 +140,7 @@ GONE = {
   'import tensorflow as tf; tf.contrib.learn.DNNClassifier': 'left TensorFlow with version 2.0',
   'from tensorflow.contrib.learn import DNNClassifier': 'left TensorFlow with version 2.0',
   'import tensorflow as tf; tf.nn.seq2seq': 'is not in TensorFlow today',
+  "import tensorflow as tf; tf.contrib.learn.datasets.load_dataset('iris')": 'load_iris left',
 }
 
 # An old text that runs all of these, each in a graph of its own, and the graphs of the seeds.
@@ -170,7 +180,11 @@ def answers(tmp_path_factory):
   (folder / 'texts.json').write_text(json.dumps(texts))
   (folder / 'old.py').write_text(PROGRAM)
   (folder / 'helper.py').write_text('import tensorflow as tf\n')
-  (folder / 'input_data.py').write_text('raise ImportError("This old copy must not be taken.")')
+  (folder / 'package').mkdir()
+  for name in 'input_data.py', 'package/input_data.py':  # An old copy, which must not be taken.
+    (folder / name).write_text("raise ImportError\nTRAIN_IMAGES = 'train-images-idx3-ubyte.gz'\n")
+  mine = 'import sys as found  # train-images-idx3-ubyte'
+  (folder / 'package/my_input_data.py').write_text(mine)
   shutil.copy(ROOT / 'tests' / 'make_reference.py', folder)
   lines_of(run(ROOT / 'input_data.py', 'old.py', cwd=folder))
   return json.loads((folder / 'answers.json').read_text())
@@ -202,10 +216,10 @@ PYTHON_2 = {
   'print("%d" %\n      x)': 'print(("%d" %\n      x))',
   'print x, \\\n  y[1:2], {3: z}': 'print( x, \\\n  y[1:2], {3: z})',
   'print f(g(x),  # c\n  y), z\n': 'print( f(g(x),  # c\n  y), z)\n',
-  'print >>f, x': 'print( file=f,*( x,))',
-  'print >>f, x,': "print( file=f,*( x,), end=' ')",
-  'print >>f': 'print( file=f)',
-  'print >>g(a, b), x, y': 'print( file=g(a, b),*( x, y,))',
+  'print >>f, x': 'print_to( f, x)',
+  'print >>f, x,': "print_to( f, x, end=' ')",
+  'print >>f': 'print_to( f)',
+  'print >>g(a, b), x, y': 'print_to( g(a, b), x, y)',
   's = """\nprint x"""; print s': 's = """\nprint x"""; print( s)',
   '\x0cprint "l\u2028s"': '\x0cprint( "l\u2028s")',
   'try:\n\tprint x\nexcept E, e:\n\tpass': 'try:\n\tprint( x)\nexcept E, e:\n\tpass',
@@ -236,7 +250,8 @@ def run_old(folder, code, *flags):
 def test_python_2_prints_what_it_printed(tmp_path):
   (tmp_path / 'package' / 'inner').mkdir(parents=True)
   (tmp_path / 'package' / 'inner' / 'helper.py').write_text('print "helper", 0\n')
-  code = 'import package.inner.helper, sys\nfor i in xrange(2): print i,\nprint (i, unicode(2))\n'
+  code = 'import package.inner.helper, sys\nreload(sys).setdefaultencoding("utf8")\n'
+  code += 'for i in xrange(2): print i,\nprint (i, unicode(2))\n'
   assert lines_of(run_old(tmp_path, code)) == ['helper 0', "0 1 (1, '2')"]
   assert run_old(tmp_path, 'import sys\nprint >>sys.stderr, "a", 1').stderr == 'a 1\n'
 
@@ -249,6 +264,7 @@ def test_a_script_has_its_own_arguments_name_and_status(tmp_path):
 
 
 ERRORS = {
+  'syntax of a module': 'import wrong\n',
   'raised': 'def f():\n  raise ValueError("x")\n\nf()\n',
   'chained': 'try:\n  1 / 0\nexcept ZeroDivisionError as e:\n  raise ValueError("x") from e\n',
   'a module': 'import os\nimport no_such_module\n',
@@ -258,6 +274,7 @@ ERRORS = {
 
 @pytest.mark.parametrize('code', ERRORS.values(), ids=ERRORS)
 def test_an_error_is_shown_as_python_shows_it(tmp_path, code):
+  (tmp_path / 'wrong.py').write_text('x = (1\n')
   done = run_old(tmp_path, code)
   python = run('old.py', cwd=tmp_path)
   assert (done.returncode, done.stderr) == (python.returncode, python.stderr)
@@ -266,7 +283,8 @@ def test_an_error_is_shown_as_python_shows_it(tmp_path, code):
 def test_what_is_no_script_is_refused_in_one_sentence(tmp_path):
   (tmp_path / 'binary.py').write_bytes(b'\x7fELF\0\0\xff')
   (tmp_path / 'nul.py').write_bytes(b'print(1)\0')
-  for name in 'none.py', 'binary.py', 'nul.py', '.':
+  (tmp_path / 'latin_1.py').write_bytes(b'print("\xb0")')
+  for name in 'none.py', 'binary.py', 'nul.py', 'latin_1.py', '.':
     done = run('input_data.py', tmp_path / name)
     assert done.returncode == 1 and done.stderr.count('\n') == 1
     assert str(tmp_path / name) in done.stderr and 'Traceback' not in done.stderr
