@@ -131,23 +131,21 @@ def test_a_frame_and_the_lines_of_a_grid_are_no_part_of_a_digit(mnist):
 def test_several_digits_are_not_squeezed_into_one(mnist):
   zero, seven = (np.float32(mnist.test.images[n].reshape(28, 28)) for n in (3, 0))
   zero, seven, small = enlarge(zero, 100, 100), enlarge(seven, 100, 100), enlarge(seven, 50, 50)
-  pictures = {
-    'side by side': [
-      np.hstack([zero, seven]),
-      np.hstack([zero[:, 15:85], seven[:, 20:80]]),
-      np.hstack([zero, np.pad(small, ((50, 0), (0, 0)))]),
-      np.hstack([np.pad(small, ((25, 25), (0, 0))), seven]),
-    ],
-    'above each other': [
-      np.vstack([zero, seven]),
-      np.vstack([zero, np.pad(small, ((0, 0), (25, 25)))]),
-      np.vstack([np.pad(small[10:], ((0, 0), (0, 50))), zero[10:]]),
-    ],
-  }
-  for words, drawn in pictures.items():
-    for ink in drawn:
-      with pytest.raises(ValueError, match=f'^several digits {words}$'):
-        input_data.extract_digit(np.uint8(250 - 200 * np.pad(ink, 30)))
+  tiny = enlarge(np.float32(mnist.test.images[0].reshape(28, 28)), 30, 30)
+  pictures = [
+    np.hstack([zero, seven]),
+    np.hstack([zero[:, 10:90], seven[:, 20:80]]),
+    np.hstack([zero, np.pad(small, ((50, 0), (0, 0)))]),
+    np.hstack([np.pad(small, ((25, 25), (0, 0))), seven]),
+    np.hstack([zero, np.pad(tiny, ((70, 0), (0, 0)))]),
+    np.vstack([zero, seven]),
+    np.vstack([zero, np.pad(small, ((0, 0), (25, 25)))]),
+    np.vstack([np.pad(small[10:], ((0, 0), (0, 50))), zero]),
+    np.vstack([zero, np.pad(tiny, ((0, 0), (70, 0)))]),
+  ]
+  for ink in pictures:
+    with pytest.raises(ValueError, match='^several digits$'):
+      input_data.extract_digit(np.uint8(250 - 200 * np.pad(ink, 30)))
 
 
 def test_a_five_whose_bar_does_not_touch_it_is_one_digit(mnist):
@@ -183,10 +181,10 @@ def test_what_is_no_picture_says_what_to_pass():
   wrong = [np.zeros(shape, np.uint8) for shape in ([28], [0, 28], [28, 28, 5], [1, 28, 28, 1])]
   wrong += [np.zeros([28, 28], complex), np.full([28, 28], 'ink')]
   for pixels in wrong:
-    with pytest.raises(ValueError, match=r'^pass numbers \[rows, columns, channels\], not '):
+    with pytest.raises(ValueError, match='^pass '):
       input_data.extract_digit(pixels)
-  for value in (np.nan, np.inf, -0.1, 256.0, 65536):
-    with pytest.raises(ValueError, match=r'^pass pixels from 0 to 1 or from 0 to 255, not from '):
+  for value in (np.nan, np.inf, -0.1):
+    with pytest.raises(ValueError, match='^pass numbers from 0 to 1 or to 255'):
       input_data.extract_digit(np.full([28, 28], value))
 
 
@@ -289,7 +287,7 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, mn
   assert complaints[str(tmp_path / 'missing.png')].startswith('[Errno 2] No such file')
   assert 'Unknown image file format' in complaints[str(tmp_path / 'text.png')]
   assert complaints[str(tmp_path / 'blank.png')] == 'blank'
-  assert complaints[str(tmp_path / 'two.png')] == 'several digits side by side'
+  assert complaints[str(tmp_path / 'two.png')] == 'several digits'
 
 
 def test_an_answer_below_97_percent_is_marked_as_unsure(trained_net, tmp_path):
