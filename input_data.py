@@ -305,13 +305,13 @@ def extract_digit(pixels):
   `pixels` is [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha, from 0
   to 1, 255 or more. Returns float32 [784]: 28x28 pixels from 0 for paper to 1 for the darker half
   of the ink. The digit fits into 20x20, its centre of mass in the middle, as described at
-  http://yann.lecun.com/exdb/mnist/. A `ValueError` says that it is blank, or several digits.
+  http://yann.lecun.com/exdb/mnist/. A `ValueError` says: no picture, blank, or several digits.
   """
   pixels = np.asarray(pixels)
   if pixels.ndim not in (2, 3) or 0 in pixels.shape or pixels.shape[2:] > (4,):
     raise ValueError(f'pass [rows, columns] or [rows, columns, channels], not {pixels.shape}')
   if pixels.dtype.kind not in 'buif' or not 0 <= np.min(pixels) <= np.max(pixels) < np.inf:
-    raise ValueError(f'pass numbers from 0 to 1 or to 255, not {pixels.dtype} below 0, inf or nan')
+    raise ValueError(f'pass numbers from 0 to 1 or 255, none below 0, inf or nan ({pixels.dtype})')
   ink = _find_ink(pixels)
   soft = _filter(np.add, np.pad(ink, 1, mode='edge'), 1) / 16  # It has less noise and no gaps.
   if np.max(soft) - np.median(soft) < max(13 * np.quantile(np.abs(ink - soft), 0.25), 0.12):

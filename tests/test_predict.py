@@ -84,7 +84,7 @@ def test_every_kind_of_photograph_is_recognised(mnist, tmp_path):
   done = run('mnist_deep.py', '--seed', '1', '--fast', '--log_dir', tmp_path, timeout=3600)
   assert done.returncode == 0, done.stderr
   least = {'sharp shadow': 0.9, 'sheet on a table': 0.93, 'hairline': 0.9, 'light on dark': 0.97}
-  least['small'] = 0.75  # A tenth of the picture is 16 of the 160 pixels that are looked at.
+  least['small'] = 0.9  # A tenth of the picture is 16 of the 160 pixels that are looked at.
   shares = photographed(tmp_path, mnist, 200, [28, 50, 80, 120, 160, 240, 400, 800])
   for condition, (right, _, wrong_but_sure) in shares.items():
     assert right >= least.get(condition, 0.95) and wrong_but_sure <= 0.015, condition
@@ -126,6 +126,10 @@ def test_a_frame_and_the_lines_of_a_grid_are_no_part_of_a_digit(mnist):
       for line in lines:
         pixels[line] = 60
       np.testing.assert_allclose(input_data.extract_digit(pixels), expected, atol=0.02)
+  pixels = np.pad(plain, ((60, 0), (0, 0)), constant_values=240)
+  expected = input_data.extract_digit(pixels)
+  pixels[50:53] = 60  # Not at the border: a quarter of the way down.
+  np.testing.assert_allclose(input_data.extract_digit(pixels), expected, atol=0.02)
 
 
 def test_several_digits_are_not_squeezed_into_one(mnist):
@@ -134,7 +138,7 @@ def test_several_digits_are_not_squeezed_into_one(mnist):
   tiny = enlarge(np.float32(mnist.test.images[0].reshape(28, 28)), 30, 30)
   pictures = [
     np.hstack([zero, seven]),
-    np.hstack([zero[:, 10:90], seven[:, 20:80]]),
+    np.hstack([zero[:, 10:90], seven[:, 15:85]]),
     np.hstack([zero, np.pad(small, ((50, 0), (0, 0)))]),
     np.hstack([np.pad(small, ((25, 25), (0, 0))), seven]),
     np.hstack([zero, np.pad(tiny, ((70, 0), (0, 0)))]),
@@ -184,7 +188,7 @@ def test_what_is_no_picture_says_what_to_pass():
     with pytest.raises(ValueError, match='^pass '):
       input_data.extract_digit(pixels)
   for value in (np.nan, np.inf, -0.1):
-    with pytest.raises(ValueError, match='^pass numbers from 0 to 1 or to 255'):
+    with pytest.raises(ValueError, match='^pass numbers from 0 to 1 or 255'):
       input_data.extract_digit(np.full([28, 28], value))
 
 
