@@ -297,93 +297,39 @@ def read_data_sets(train_dir='MNIST_data', fake_data=False, one_hot=False, dtype
   return Datasets(train, validation, DataSet(test_images, test_labels, **options))
 
 
-# ---- A digit in a picture ---------------------------------------------------------------------
-
-# Everything from here on may be deleted by whoever copies the module beside an old script.
+# ---- A digit in a picture: may be deleted, with all below, beside an old script ----------------
 
 
 def extract_digit(pixels):
   """Turns a picture of a digit, dark on light or light on dark, into an image like MNIST's.
 
-  `pixels` is [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha; white is
-  1, 255 or, of integers, 65535. Returns float32 [784]: 28x28 pixels from 0 for paper to 1 for ink.
-  The digit fits into 20x20, its centre of mass in the middle: http://yann.lecun.com/exdb/mnist/.
-  A `ValueError` says what is wrong: no such array, a blank picture, or several digits.
+  `pixels` is [rows, columns] or [rows, columns, channels], grey or RGB, maybe with alpha, from 0
+  to 1, 255 or more. Returns float32 [784]: 28x28 pixels from 0 for paper to 1 for the darker half
+  of the ink. The digit fits into 20x20, its centre of mass in the middle, as described at
+  http://yann.lecun.com/exdb/mnist/. A `ValueError` says: no picture, blank, or several digits.
   """
   pixels = np.asarray(pixels)
-  is_picture = pixels.ndim == 2 or pixels.ndim == 3 and pixels.shape[2] <= 4
-  if not is_picture or pixels.size == 0 or pixels.dtype.kind not in 'buif':
-    raise ValueError(f'pass numbers [rows, columns, channels], not {pixels.dtype} {pixels.shape}')
-  least, most = float(np.min(pixels)), float(np.max(pixels))
-  if not 0 <= least <= most <= (255 if pixels.dtype.kind == 'f' else 65535):
-    raise ValueError(f'pass pixels from 0 to 1 or from 0 to 255, not from {least:g} to {most:g}')
-  ink = _remove_paper(_to_grey(pixels, min(n for n in (1, 255, 65535) if most <= n)))
-  parts = _find_parts(ink)
-  length = max(np.max(np.ptp(np.nonzero(part), axis=1)) for part in parts)
-  digit = np.any(parts, axis=0)
-  rows, columns = np.nonzero(digit)
-  for at in (columns, rows):  # Digits side by side, then one above the other.
-    inked = np.unique(at)
-    gaps = np.diff(inked, append=inked[-1])
-    sides = rows[at <= inked[np.argmax(gaps)]], rows[at > inked[np.argmax(gaps)]]
-    # Strokes of one digit are near to each other, or one of them is short.
-    is_near = np.max(gaps) <= length / 32 + 1 or min(map(np.ptp, sides)) <= 0.3 * length
-    if not is_near or np.max(gaps) > length / 8:
-      raise ValueError(f'several digits {"side by side" if at is columns else "above each other"}')
-  size = max(np.ptp(rows), np.ptp(columns)) + 1
-  # Soft edges belong to the ink, and make its 19 pixels about 20.
-  return _scale_and_centre(ink * _filter(np.maximum, digit, 1), 19 / size)
-
-
-def _to_grey(pixels, white):
-  """Averages the pixels of small squares and their colours, weighted as in ITU-R BT.601."""
-  step = min(-(-max(pixels.shape) // 160), *pixels.shape[:2])  # 160x160 still show a digit.
-  rows, columns = (n // step for n in pixels.shape[:2])
-  small = pixels[: rows * step, : columns * step].reshape(rows, step, columns * step, -1)
-  small = np.mean(small, 1, np.float32).reshape(rows, columns, step, -1)
-  small = np.mean(small, 2) / white
-  channels = small.shape[2]
-  grey = small[..., :3] @ np.float32([0.299, 0.587, 0.114]) if channels > 2 else small[..., 0]
-  alpha = small[..., -1] if channels in (2, 4) else np.ones_like(grey)
-  # Transparent pixels become white, or black if the others are light.
-  return alpha * grey + (1 - alpha) * (np.sum(alpha * grey) < 0.5 * np.sum(alpha))
-
-
-def _remove_paper(picture):
-  """Returns how much darker each pixel is than the paper, the picture's morphological closing."""
-  if np.mean(picture) < (np.min(picture) + np.max(picture)) / 2:  # There is less ink than paper.
-    picture = 1 - picture
-  n = max(picture.shape) // 5 + 1  # What is dark and narrower than 2/5 of the picture is filled.
-  paper = _filter(np.maximum, np.pad(picture, n, mode='edge'), n)
-  return 1 - picture / np.maximum(_filter(np.minimum, paper, n)[n:-n, n:-n], 1 / 255)
-
-
-def _find_parts(ink):
-  """Returns the connected parts of the digit, as masks, without specks and lines."""
-  soft = _filter(np.add, ink, 1) / 9  # The mean of 3x3 pixels has less noise.
-  noise = np.quantile(np.abs(ink - soft), 0.25) / 0.3  # Its standard deviation, mostly of paper.
-  if np.max(soft) - np.median(soft) < np.clip(4 * noise, 0.12, 0.4):
-    raise ValueError('blank')
-  mask = soft > 0.3 * np.max(soft)  # Ruled lines are fainter.
+  if pixels.ndim not in (2, 3) or 0 in pixels.shape or pixels.shape[2:] > (4,):
+    raise ValueError(f'pass [rows, columns] or [rows, columns, channels], not {pixels.shape}')
+  if pixels.dtype.kind not in 'buif' or not 0 <= np.min(pixels) <= np.max(pixels) < np.inf:
+    raise ValueError(f'pass numbers from 0 to 1 or 255, none below 0, inf or nan ({pixels.dtype})')
+  ink = _find_ink(pixels)
+  soft = _filter(np.add, np.pad(ink, 1, mode='edge'), 1) / 16  # It has less noise and no gaps.
+  if np.max(soft) - np.median(soft) < max(13 * np.quantile(np.abs(ink - soft), 0.25), 0.12):
+    raise ValueError('blank: no digit stands out')  # Not by four deviations of the noise.
+  mask = soft > 0.28 * np.max(soft)  # Ruled lines are fainter.
   labels, before = mask * np.arange(1, mask.size + 1).reshape(mask.shape), None
   while not np.array_equal(labels, before):  # The largest number spreads, in leaps for speed.
-    before, labels = labels, mask * _filter(np.maximum, labels, 1)
+    before, labels = labels, mask * _filter(np.maximum, np.pad(labels, 1), 1)
     labels = mask * labels.ravel()[labels - 1]
-  mass = np.bincount(labels.ravel(), (mask * ink).ravel())
-  parts = [labels == part for part in np.flatnonzero(mass > np.max(mass) / 16)]  # No specks.
-  return [part for part in parts if not _is_line(part)] or parts
-
-
-def _is_line(part):
-  """Returns whether a part lies along the picture's border, or crosses it as a narrow line."""
-  places = [(at + 0.5) / n - 0.5 for at, n in zip(np.nonzero(part), part.shape, strict=True)]
-  narrow, long = sorted(map(np.ptp, places))
-  is_outside = np.max(np.abs(places), axis=0) > 1 / 3
-  return np.mean(is_outside) > 0.8 or narrow < 0.05 and long > 0.9
-
-
-def _scale_and_centre(ink, scale):
-  """Scales the ink, moves its centre of mass to pixel 14 of 28x28, and makes half of it black."""
+  parts = [labels == n for n in np.unique(labels[mask])]  # Specks have less than 2 % of the ink.
+  parts = [part for part in parts if np.mean(part[mask]) > 0.02 and not _is_line(part)] or [mask]
+  length = max(np.max(np.ptp(np.nonzero(part), 1)) for part in parts) + 1
+  digit = np.any(parts, axis=0)
+  if max(np.max(np.diff(np.unique(at)), initial=0) for at in np.nonzero(digit)) > length / 8 + 1:
+    raise ValueError('several digits: cut out one')  # The strokes of one are nearer.
+  scale = 19 / (np.max(np.ptp(np.nonzero(digit), 1)) + 1)  # Soft edges make it 20 pixels.
+  ink = ink * _filter(np.maximum, np.pad(digit, 1), 1)
   for _ in range(2):  # The rows, then the columns.
     at = np.arange(len(ink)) + 0.5
     places = (at - np.average(at, weights=np.sum(ink, 1))) * scale + 14
@@ -392,24 +338,45 @@ def _scale_and_centre(ink, scale):
   return np.float32(np.minimum(ink / np.median(ink[ink > 0.1 * np.max(ink)]), 1)).ravel()
 
 
+def _find_ink(pixels):
+  """Returns how much darker each pixel is than the paper, the picture's morphological closing."""
+  step = min(-(-max(pixels.shape) // 160), *pixels.shape[:2])  # 160x160 still show a digit.
+  rows, columns = (n // step for n in pixels.shape[:2])
+  small = pixels[: rows * step, : columns * step].reshape(rows, step, columns * step, -1)
+  small = np.mean(small, 1, np.float32).reshape(rows, columns, step, -1)
+  small = np.mean(small, 2) / (1 if np.max(pixels) <= 1 else max(np.max(pixels), 255))
+  alpha = small[..., -1] if small.shape[2] in (2, 4) else 1
+  grey = alpha * np.mean(small[..., :3] if small.shape[2] > 2 else small[..., :1], 2)
+  grey += (1 - alpha) * (np.sum(grey) < np.sum(alpha) / 2)  # White, or black around light ink.
+  if np.mean(grey) < (np.min(grey) + np.max(grey)) / 2:  # There is less ink than paper.
+    grey = 1 - grey
+  n = max(grey.shape) // 5 + 1  # What is dark and narrower than 2/5 of the picture is filled.
+  paper = _filter(np.minimum, _filter(np.maximum, np.pad(grey, 2 * n, mode='edge'), n), n)
+  return 1 - grey / np.maximum(paper, 1 / 255)
+
+
+def _is_line(part):
+  """Returns whether a part is a line as long as the picture, a frame, or the edge of a table."""
+  places = (np.argwhere(part) + 0.5) / part.shape - 0.5
+  narrow, long = sorted(np.ptp(places, 0))
+  is_outside = np.mean(np.max(np.abs(places), 1) > 1 / 3) > 0.8
+  return is_outside and (narrow < 0.025 or long > 0.75) or narrow < 0.05 and long > 0.9
+
+
 def _filter(function, image, n):
-  """Applies np.maximum, np.minimum or np.add to windows of 2 n + 1 rows and columns."""
-  for _ in range(2):
-    padded = np.pad(image, ((n, n), (0, 0)), mode='edge')
-    image = functools.reduce(function, (padded[i : i + len(image)] for i in range(2 * n + 1))).T
+  """Applies np.maximum, np.minimum or np.add (binomial) to windows of 2 n + 1 rows and columns."""
+  for _ in range(4 * n):  # A pair of rows, a pair of columns, and so on.
+    image = function(image[1:], image[:-1]).T
   return image
 
 
 def apply_exif(pixels, content):
   """Turns the pixels of a JPEG file, whose bytes are `content`, as EXIF (CIPA DC-008) says."""
-  # The orientation: tag 274, type 3 (short), one value, and the value, in either byte order.
-  big, little = rb'\x01\x12 \x00\x03 \x00\x00\x00\x01 \x00', rb'\x12\x01 \x03\x00 \x01\x00\x00\x00'
-  entry = rb'\xff\xd8 .*? Exif\x00\x00 .{,999}? (?: %b | %b ) ([\x02-\x08])' % (big, little)
-  found = re.match(entry, content[: 1 << 16], re.DOTALL | re.VERBOSE)
+  tag = rb'\x01\x12\0\x03\0{3}\x01\0|\x12\x01\x03\0\x01\0{3}'  # Orientation (274), a short.
+  found = re.match(rb'(?s)\xff\xd8.*?Exif\0\0.{,999}?(?:%b)([\x02-\x08])' % tag, content[:65536])
   orientation = found[1][0] if found else 1
-  pixels = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
-  pixels = pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
-  return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
+  pixels = np.rot90(pixels, (0, 0, 2, 2, 3, 3, 1, 1)[orientation - 1])
+  return pixels[:, ::-1] if orientation in (2, 4, 5, 7) else pixels
 
 
 # ---- Old texts: what lets a program of 2015 to 2019 run unchanged ------------------------------

@@ -89,7 +89,7 @@ def test_every_kind_of_photograph_is_recognised(mnist, tmp_path):
   done = run('mnist_deep.py', '--seed', '1', '--fast', '--log_dir', tmp_path, timeout=3600)
   assert done.returncode == 0, done.stderr
   least = {'sharp shadow': 0.9, 'sheet on a table': 0.93, 'hairline': 0.9, 'light on dark': 0.97}
-  least['small'] = 0.75  # A tenth of the picture is 16 of the 160 pixels that are looked at.
+  least['small'] = 0.9  # A tenth of the picture is 16 of the 160 pixels that are looked at.
   shares = photographed(tmp_path, mnist, 200, [28, 50, 80, 120, 160, 240, 400, 800])
   for condition, (right, _, wrong_but_sure) in shares.items():
     assert right >= least.get(condition, 0.95) and wrong_but_sure <= 0.015, condition
@@ -114,7 +114,7 @@ def test_paper_without_a_digit_is_blank(condition, side):
   for noise in 0, 0.01, 0.03, 0.06:
     paper = random.uniform(0.3, 1) * light(condition, (side, side), random)
     pixels = 255 * np.clip(paper + noise * random.standard_normal(paper.shape), 0, 1)
-    with pytest.raises(ValueError, match='^blank$'):
+    with pytest.raises(ValueError, match='^blank'):
       input_data.extract_digit(np.rint(pixels).astype(np.uint8))
 
 
@@ -131,18 +131,22 @@ def test_a_frame_and_the_lines_of_a_grid_are_no_part_of_a_digit(seven):
         pixels[line] = 60
       pixels[10:14, 90:94] = 60  # A speck.
       np.testing.assert_allclose(input_data.extract_digit(pixels), expected, atol=0.02)
+  pixels = np.pad(plain, ((60, 0), (0, 0)), constant_values=240)
+  expected = input_data.extract_digit(pixels)
+  pixels[50:53] = 60  # Not at the border: a quarter of the way down.
+  np.testing.assert_allclose(input_data.extract_digit(pixels), expected, atol=0.02)
 
 
 def test_several_digits_are_not_squeezed_into_one(seven, mnist):
   zero = enlarge(mnist.test.images[3].reshape(28, 28), 100, 100)
-  half = enlarge(mnist.test.images[0].reshape(28, 28), 50, 50)
+  half, tiny = (enlarge(mnist.test.images[0].reshape(28, 28), n, n) for n in (50, 30))
   low, middle = np.pad(half, ((50, 0), (0, 0))), np.pad(half, ((25, 25), (0, 0)))
   below, left = np.pad(half, ((0, 0), (25, 25))), np.pad(half[10:], ((0, 0), (0, 50)))
-  beside = [zero, seven], [zero[:, 15:85], seven[:, 20:80]], [zero, low], [middle, seven]
-  above = [zero, seven], [zero, below], [left, zero[10:]]
-  pictures = [('side by side', np.hstack(digits)) for digits in beside]
-  for words, ink in pictures + [('above each other', np.vstack(digits)) for digits in above]:
-    with pytest.raises(ValueError, match=f'^several digits {words}$'):
+  beside = [zero, seven], [zero[:, 10:90], seven[:, 15:85]], [zero, low], [middle, seven]
+  above = [zero, seven], [zero, below], [left, zero], [zero, np.pad(tiny, ((0, 0), (70, 0)))]
+  pictures = [np.hstack(digits) for digits in (*beside, [zero, np.pad(tiny, ((70, 0), (0, 0)))])]
+  for ink in pictures + [np.vstack(digits) for digits in above]:
+    with pytest.raises(ValueError, match='^several digits'):
       input_data.extract_digit(np.uint8(250 - 200 * np.pad(ink, 30)))
 
 
@@ -173,10 +177,10 @@ def test_what_is_no_picture_says_what_to_pass():
   wrong = [np.zeros(shape, np.uint8) for shape in ([28], [0, 28], [28, 28, 5], [1, 28, 28, 1])]
   wrong += [np.zeros([28, 28], complex), np.full([28, 28], 'ink')]
   for pixels in wrong:
-    with pytest.raises(ValueError, match=r'^pass numbers \[rows, columns, channels\], not '):
+    with pytest.raises(ValueError, match='^pass '):
       input_data.extract_digit(pixels)
-  for value in (np.nan, np.inf, -0.1, 256.0, 65536):
-    with pytest.raises(ValueError, match=r'^pass pixels from 0 to 1 or from 0 to 255, not from '):
+  for value in (np.nan, np.inf, -0.1):
+    with pytest.raises(ValueError, match='^pass numbers from 0 to 1 or 255'):
       input_data.extract_digit(np.full([28, 28], value))
 
 
@@ -252,9 +256,9 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, se
     'text.png': (b'This is no picture.', 'Unknown image file format'),
     'empty.png': (b'', 'Input is empty'),
     'cut.png': (encode(seven)[:500], 'Invalid PNG'),
-    'blank.png': (encode(np.full([50, 50, 3], 255)), 'blank'),
-    'clear.png': (encode(np.zeros([50, 50, 4])), 'blank'),
-    'two.png': (encode(np.tile(seven, [1, 2, 1])), 'several digits side by side'),
+    'blank.png': (encode(np.full([50, 50, 3], 255)), 'blank: no digit stands out'),
+    'clear.png': (encode(np.zeros([50, 50, 4])), 'blank: no digit stands out'),
+    'two.png': (encode(np.tile(seven, [1, 2, 1])), 'several digits: cut out one'),
     'good.png': (encode(seven), ''),
   }
   (tmp_path / 'folder').mkdir()
