@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 import input_data  # noqa: E402
 
 Schedule = namedtuple('Schedule', 'steps batch_size rate beta2 keep_prob fast')
-FAST = Schedule(620, 100, 4e-3, 0.97, 0.9, True)
+FAST = Schedule(620, 100, 4e-3, 0.97, 0.7, True)
 TUTORIAL = Schedule(201, 50, 1e-4, 0.999, 0.5, False)  # The first of its 20,000 steps.
 CPUINFO = open('/proc/cpuinfo').read() if os.path.exists('/proc/cpuinfo') else ''
 BFLOAT16 = 'avx512_bf16' in CPUINFO or 'amx_bf16' in CPUINFO
