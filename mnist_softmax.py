@@ -6,7 +6,6 @@ import os
 import sys
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # Set it to 0 to see TensorFlow's own log.
-gc.set_threshold(100_000)  # Loading makes many objects, and hardly any garbage to look for.
 sys.modules.setdefault('keras.src.optimizers', None)  # Keeps TensorFlow from loading Keras.
 import tensorflow.compat.v1 as tf
 
@@ -14,6 +13,7 @@ from input_data import read_data_sets
 
 tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
+gc.freeze()  # What is loaded stays: no search for garbage goes through it, not even at exit.
 sys.modules['keras.src.optimizers'] or sys.modules.pop('keras.src.optimizers')  # As it was.
 
 
