@@ -1,6 +1,5 @@
 """Files that are already there are read as they are, or refused with a word on what is wrong."""
 
-import bz2
 import gzip
 import os
 import re
@@ -19,10 +18,8 @@ NAMES = list(input_data.SHA256)
 STEMS = [name.removesuffix('.gz') for name in NAMES]
 FORMS = {  # What extractors make of an archive, by the name of an unpacked file.
   'unpacked': '{stem}',
-  'a dot': '{dotted}',
   'a dot, gzipped': '{dotted}.gz',
   'folder': '{stem}/{stem}',
-  'folder and dot': '{stem}/{dotted}',
   'dot and dot': '{dotted}/{dotted}',
   'raw': 'raw/{stem}.gz',
 }
@@ -55,7 +52,7 @@ def test_gunzip_leaves_files_that_are_found(tmp_path):
 def test_a_folder_with_the_name_of_an_unpacked_file_is_not_taken_for_it(digits, tmp_path):
   for name in STEMS:
     (tmp_path / name).mkdir()
-  mnist = input_data.read_data_sets(tmp_path, source_url=f'file://{digits}')
+  mnist = input_data.read_data_sets(tmp_path, source_url=['file:///none', f'file://{digits}'])
   assert mnist.train.num_examples == 200
 
 
@@ -90,14 +87,8 @@ def test_mnist_and_other_data_are_not_mixed_under_its_names(digits, tmp_path, mo
   monkeypatch.setattr(input_data, 'MIRRORS', ((ROOT / 'MNIST_data').as_uri() + '/',))
   place('MNIST_data', tmp_path / 'mnist', '{dotted}', STEMS[1:])  # The missing file is downloaded.
   assert input_data.read_data_sets(tmp_path / 'mnist').train.num_examples == 55000
-  place(digits, tmp_path / 'other', names=STEMS[1:])
-  message = 'train-images-idx3-ubyte.gz is missing.*' + '.*'.join(sorted(STEMS[1:]))
-  with pytest.raises(OSError, match=message):
-    input_data.read_data_sets(tmp_path / 'other')
   place('MNIST_data', tmp_path / 'named', 'my-{stem}', STEMS[2:])
-  with pytest.raises(
-    OSError, match='train-images-.* is missing.*/my-t10k-images-.*/my-t10k-label'
-  ):
+  with pytest.raises(OSError, match='train-images-.* is missing.*/my-t10k-images-.*/my-t10k'):
     input_data.read_data_sets(tmp_path / 'named')
   place('MNIST_data', tmp_path / 'both', names=STEMS[:2])
   place(digits, tmp_path / 'both', names=STEMS[2:])
@@ -106,27 +97,24 @@ def test_mnist_and_other_data_are_not_mixed_under_its_names(digits, tmp_path, mo
 
 
 IDX_TYPES = {8: 'u1', 9: 'i1', 11: '>i2', 12: '>i4', 13: '>f4', 14: '>f8'}
+FITTING = {'[n, rows, columns]': [(5, 3, 4), (2, 784)], '[n]': [(5,), (2, 1)]}
+SHAPES = (5, 8), (2, 3, 4, 3), (5, 3, 4), (2, 784), (5,), (2, 1)
 
 
 @pytest.mark.parametrize('code', IDX_TYPES)
-@pytest.mark.parametrize(
-  'shape', [(5, 8), (5,), (5, 3, 4), (2, 784), (2, 1), (2, 3, 4, 3)], ids=str
-)
+@pytest.mark.parametrize('shape', SHAPES, ids=str)
 def test_an_intact_file_of_another_kind_is_refused_by_what_it_holds(tmp_path, code, shape):
   values = np.arange(np.prod(shape)).astype(IDX_TYPES[code])
   content = struct.pack(f'>HBB{len(shape)}I', 0, code, len(shape), *shape) + values.tobytes()
   (tmp_path / 'a').write_bytes(content)
-  for extract, fits, wanted in (
-    (input_data.extract_images, len(shape) == 3 or shape[1:] == (784,), '[n, rows, columns]'),
-    (input_data.extract_labels, len(shape) == 1 or shape[1:] == (1,), '[n]'),
-  ):
-    if fits and code == 8:
+  extractors = input_data.extract_images, input_data.extract_labels
+  for extract, wanted in zip(extractors, FITTING, strict=True):
+    if shape in FITTING[wanted] and code == 8:
       assert extract(tmp_path / 'a').tobytes() == values.tobytes()
     else:
-      with pytest.raises(ValueError) as info:
+      holds = f'{tmp_path}/a holds {values.dtype.name} {list(shape)}, not uint8 {wanted}.'
+      with pytest.raises(ValueError, match=f'^{re.escape(holds)}$'):
         extract(tmp_path / 'a')
-      holds = f'a holds {values.dtype.name} {list(shape)}, not uint8 {wanted}.'
-      assert str(info.value) == f'{tmp_path}/{holds}'
 
 
 # How an archive is spoiled, or what is put in the place of its data, and what is said of it.
@@ -134,10 +122,6 @@ SPOILED = {
   'empty': (lambda a, d: b'', 'not an IDX file'),
   'a page before': (lambda a, d: b'<!DOCTYPE html>' + a, 'not an IDX file. It begins with .*html'),
   'a page, gzipped': (lambda a, d: gzip.compress(b'<!DOCTYPE html>'), 'not an IDX file'),
-  'bzip2': (lambda a, d: bz2.compress(d[:99]), 'not an IDX file'),
-  'half': (lambda a, d: a[: len(a) // 2], 'damaged: Compressed file ended'),
-  'a hole': (lambda a, d: a[:100] + bytes(100) + a[200:], 'damaged: '),
-  'a wrong checksum': (lambda a, d: a[:-8] + bytes(8), 'damaged: CRC check failed'),
   'half a header': (lambda a, d: gzip.compress(d[:6], 1), 'damaged: buffer is smaller'),
   'a byte less': (lambda a, d: gzip.compress(d[:-1], 1), 'damaged: it does not end after'),
   'a byte more': (lambda a, d: gzip.compress(d + b'\0', 1), 'damaged: it does not end after'),
@@ -197,7 +181,5 @@ def test_what_a_stream_cannot_show_is_escaped(digits, tmp_path, encoding):
   folder = shutil.copytree(digits, tmp_path / '손글씨')
   read = 'import sys, input_data; input_data.read_data_sets(sys.argv[1])'
   env = os.environ | {'PYTHONIOENCODING': encoding}
-  shown = lines_of(run('-c', read, folder, env=env, encoding=encoding))[0]
-  assert shown.encode(encoding).endswith(
-    f'/손글씨/{NAMES[0]}'.encode(encoding, 'backslashreplace')
-  )
+  shown = lines_of(run('-c', read, folder, env=env, encoding=encoding))[0].encode(encoding)
+  assert shown.endswith(f'/손글씨/{NAMES[0]}'.encode(encoding, 'backslashreplace'))

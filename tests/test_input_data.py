@@ -1,7 +1,6 @@
 """`input_data` returns what TensorFlow 1.15.5 returned, whose digests are in `reference.json`."""
 
 import functools
-import pickle
 import re
 import shutil
 import sys
@@ -31,11 +30,6 @@ def answers():
 @pytest.mark.parametrize('question', DATA)
 def test_the_data_are_the_originals(answers, question):
   assert answers[question] == REFERENCE[question]
-
-
-def test_types_are_those_that_a_session_takes_as_they_are(mnist):
-  assert [s.labels.dtype for s in mnist] == [np.float32] * 3
-  assert small_set(3, dtype=float).images.dtype == np.float32  # As in TensorFlow.
 
 
 def test_fake_data_reads_nothing(tmp_path):
@@ -72,7 +66,8 @@ def test_a_batch_of_nothing_or_less_moves_the_index_as_in_the_original():
 def test_an_empty_data_set_gives_empty_batches():
   train = read(validation_size=60000, one_hot=True).train
   images, labels = train.next_batch(50)
-  assert images.shape == (0, 784) and labels.shape == (0, 10) and images.dtype == np.float32
+  assert images.shape == (0, 784) and labels.shape == (0, 10)
+  assert images.dtype == labels.dtype == np.float32
   assert train.epochs_completed == 1
 
 
@@ -100,7 +95,6 @@ def test_threads_get_whole_batches_whose_images_have_their_labels():
     if i % 20 == 10:
       assert sets[i // 20].images.dtype == np.float32
     images, labels = sets[i // 20].next_batch(50)
-    assert len(images) == len(labels) == 50
     return images[:, 0] * 255, labels[:, 0]
 
   interval = sys.getswitchinterval()
@@ -109,7 +103,7 @@ def test_threads_get_whole_batches_whose_images_have_their_labels():
     images, labels = np.concatenate(list(threads.map(take, range(800))), axis=1)
   sys.setswitchinterval(interval)
   np.testing.assert_allclose(images, labels, rtol=1e-6)
-  assert len(set(labels)) == 200
+  assert len(labels) == 800 * 50 and len(set(labels)) == 200
 
 
 @pytest.mark.parametrize('options', [{}, {'dtype': np.uint8}, {'one_hot': True, 'reshape': False}])
@@ -136,9 +130,7 @@ def test_other_numbers_of_classes_and_of_images(tmp_path):
     with pytest.raises(ValueError, match=r'/train-labels.*0 and 9\. Received: 26\..* num_classes'):
       read(one_hot=one_hot, validation_size=3, num_classes=10)
   for size in -1, 31:
-    with pytest.raises(
-      ValueError, match=f'between 0 and 30. Received: {size}. .* validation_size'
-    ):
+    with pytest.raises(ValueError, match=f'0 and 30. Received: {size}. .* validation_size'):
       read(validation_size=size)
   write_idx(tmp_path / 'train-images-idx3-ubyte.gz', 2051, 1, 2, 1, data=bytes(2))
   with pytest.raises(ValueError, match='/train-images.* 1 images, and .*/train-labels.* 30 label'):
@@ -148,33 +140,16 @@ def test_other_numbers_of_classes_and_of_images(tmp_path):
     read(validation_size=None)
 
 
-def test_a_copy_continues_with_the_same_batches():
-  data_set = small_set(10, seed=1)
-  data_set.next_batch(4)
-  twin = pickle.loads(pickle.dumps(data_set))
-  for size in (4, 9, 30):
-    assert data_set.next_batch(size)[1].tolist() == twin.next_batch(size)[1].tolist()
-
-
-def test_properties_are_read_only():
-  for name in 'images', 'labels', 'num_examples', 'epochs_completed':
-    with pytest.raises(AttributeError, match=name):
-      setattr(small_set(3), name, 0)
-
-
 def test_what_is_no_data_set_is_refused():
   for dtype in np.float64, np.int32, 'float16', bool, None:
     with pytest.raises(TypeError, match='uint8 or float32'):
       small_set(3, dtype=dtype)
   with pytest.raises(ValueError, match='There are 2 images and 3 labels'):
     input_data.DataSet(np.zeros((2, 28, 28, 1), np.uint8), np.zeros(3))
-
-
-def test_one_hot_takes_labels_of_any_shape_but_none_out_of_range():
+  assert small_set(3, dtype=float).images.dtype == np.float32  # As in TensorFlow.
   assert input_data.dense_to_one_hot([[2], [0]], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
-  for wrong in (-1, 3):
-    with pytest.raises(ValueError, match=f'between 0 and 2. Received: {wrong}.'):
-      input_data.dense_to_one_hot([2, wrong], 3)
+  with pytest.raises(ValueError, match='between 0 and 2. Received: -1.'):
+    input_data.dense_to_one_hot([2, -1], 3)
 
 
 def test_below_the_second_banner_everything_may_be_deleted(tmp_path):

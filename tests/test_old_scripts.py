@@ -17,9 +17,7 @@ from conftest import REFERENCE, ROOT, lines_of, run
 IMPORTS = re.findall('(.+?) -> ([^\n]+)\n', """
 import tensorflow as found -> tf
 import tensorflow; found = tensorflow -> tf
-def f():
-  import tensorflow as found
-  return found
+def f(): import tensorflow as t; return t
 found = f() -> tf
 import tensorflow.python.framework.ops; found = tensorflow -> tf
 found = __import__('tensorflow') -> tf
@@ -29,31 +27,22 @@ import input_data as found -> input_data
 from package import input_data as found -> input_data
 from package.my_input_data import found -> sys
 from tensorflow.examples.tutorials.mnist import input_data as found -> input_data
-import tensorflow.examples.tutorials.mnist.input_data as found -> input_data
 import tensorflow.examples.tutorials.mnist.input_data
 found = tensorflow.examples.tutorials.mnist.input_data -> input_data
 from tensorflow.contrib.learn.python.learn.datasets import mnist as found -> input_data
 from tensorflow.contrib.learn.python.learn.datasets import base as found -> input_data
 import tensorflow.contrib.learn.python.learn.datasets.mnist as found -> input_data
 from tensorflow.contrib import learn; found = learn.datasets.base -> input_data
-import tensorflow as tf; learn = tf.contrib.learn; found = learn.datasets.mnist -> input_data
 from tensorflow.contrib.learn.python.learn.datasets.mnist import (
   read_data_sets as found) -> input_data.read_data_sets
-from tensorflow.contrib import learn as l
-found = l.datasets.mnist.load_mnist -> input_data.read_data_sets
 import tensorflow as tf; found = tf.contrib.learn.datasets.load_mnist -> input_data.read_data_sets
 import tensorflow.keras as found -> real.keras
 from tensorflow import keras as found -> real.keras
-from tensorflow.contrib.layers.python.layers.layers import (
-  fully_connected as found) -> tf.contrib.layers.fully_connected
-import tensorflow.contrib.layers as layers
-found = layers.fully_connected -> tf.contrib.layers.fully_connected
 from tensorflow.contrib.layers import *
 assert avg_pool2d; found = fully_connected -> tf.contrib.layers.fully_connected
 from tensorflow.contrib.rnn.python.ops.core_rnn_cell import (
   GRUCell as found) -> tf.nn.rnn_cell.GRUCell
 import tensorflow.python as found -> sys.modules['tensorflow.python']
-from tensorflow import python as found -> sys.modules['tensorflow.python']
 import tensorflow.compat.v1 as found -> real.compat.v1
 """, re.DOTALL)  # fmt: skip
 
@@ -86,10 +75,8 @@ L = tf.contrib.layers
 h = L.conv2d(L.max_pool2d(tf.ones([2, 8, 8, 3]), 2, 2), 4, 3, 1, 'VALID')
 y = L.fully_connected(L.flatten(h), 10, None, weights_regularizer=L.l2_regularizer(scale=1.0))
 assert y.shape.as_list() == [2, 10] and h.op.type == 'Relu' != y.op.type
-# xavier without uniform
-x = tf.contrib.layers.xavier_initializer(uniform=False)
-w = tf.get_variable('w', [500, 500], initializer=x)
-check([tf.abs(tf.nn.moments(w, [0, 1])[1] - 0.00201) < 0.0001], [True])
+w = tf.get_variable('w', [500, 500], initializer=L.xavier_initializer(False))
+check([tf.reduce_max(w) > 0.08], [True])  # From a uniform distribution, at most 0.0775.
 # load_dataset
 assert tf.contrib.learn.datasets.load_dataset('mnist').test.num_examples == 10000
 # summaries
@@ -137,7 +124,6 @@ GONE = {
   'from tensorflow.examples.tutorials.mnist import input_data, mnist': 'Mechanics 101',
   'import tensorflow.contrib.slim as slim': 'pip install tf_slim',
   'import tensorflow as tf; tf.estimator.Estimator': 'left TensorFlow with version 2.16',
-  'import tensorflow as tf; tf.contrib.learn.DNNClassifier': 'left TensorFlow with version 2.0',
   'from tensorflow.contrib.learn import DNNClassifier': 'left TensorFlow with version 2.0',
   'import tensorflow as tf; tf.nn.seq2seq': 'is not in TensorFlow today',
   "import tensorflow as tf; tf.contrib.learn.datasets.load_dataset('iris')": 'load_iris left',
@@ -213,13 +199,10 @@ PYTHON_2 = {
   'print x,  # c': "print( x, end=' ')  # c",
   'if x: print"%d" % x; print y': 'if x: print("%d" % x); print( y)',
   'print (x), y': 'print( (x), y)',
-  'print("%d" %\n      x)': 'print(("%d" %\n      x))',
   'print x, \\\n  y[1:2], {3: z}': 'print( x, \\\n  y[1:2], {3: z})',
   'print f(g(x),  # c\n  y), z\n': 'print( f(g(x),  # c\n  y), z)\n',
   'print >>f, x': 'print_to( f, x)',
-  'print >>f, x,': "print_to( f, x, end=' ')",
   'print >>f': 'print_to( f)',
-  'print >>g(a, b), x, y': 'print_to( g(a, b), x, y)',
   's = """\nprint x"""; print s': 's = """\nprint x"""; print( s)',
   '\x0cprint "l\u2028s"': '\x0cprint( "l\u2028s")',
   'try:\n\tprint x\nexcept E, e:\n\tpass': 'try:\n\tprint( x)\nexcept E, e:\n\tpass',
@@ -234,9 +217,7 @@ def test_python_2_gets_brackets_around_what_it_prints(old):
   assert new == PYTHON_2[old] + '\nprint( 0)'
 
 
-@pytest.mark.parametrize(
-  'code', ['print(x)', 'print (x), y', 'print', 'x = [print]', 'x = "print y"\n\r']
-)
+@pytest.mark.parametrize('code', ['print (x), y', 'print', 'x = [print]', 'x = "print y"\n\r'])
 def test_python_3_stays_as_it_is(code):
   assert input_data._python_3(code) == code
 
@@ -265,8 +246,7 @@ def test_a_script_has_its_own_arguments_name_and_status(tmp_path):
 
 ERRORS = {
   'syntax of a module': 'import wrong\n',
-  'raised': 'def f():\n  raise ValueError("x")\n\nf()\n',
-  'chained': 'try:\n  1 / 0\nexcept ZeroDivisionError as e:\n  raise ValueError("x") from e\n',
+  'chained': 'def f():\n  1 / 0\ntry:\n  f()\nexcept Exception as e:\n  raise ValueError from e\n',
   'a module': 'import os\nimport no_such_module\n',
   'syntax': 'print("a", end="")\nx = 1\ny = (2\n',
 }

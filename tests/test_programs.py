@@ -6,12 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from conftest import REFERENCE, ROOT, lines_of, run, run_here, variables
+import input_data
+from conftest import REFERENCE, lines_of, run, run_here, variables
 
-EXTRACTING = [
-  f'Extracting MNIST_data/{name}-ubyte.gz'
-  for name in ('train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1')
-]
+EXTRACTING = [f'Extracting MNIST_data/{name}' for name in input_data.SHA256]
 
 
 @pytest.mark.parametrize('seed', [0, 1])
@@ -41,29 +39,12 @@ def test_the_whole_training_recognises_99_percent(flags):
   assert float(last.removeprefix('test accuracy ')) >= (0.991 if flags else 0.99)
 
 
-@pytest.mark.oldest
-def test_a_program_in_another_folder_uses_the_archives_beside_it(tmp_path):
-  (tmp_path / 'mnist').symlink_to(ROOT)
-  lines = lines_of(run('mnist/mnist_softmax.py', '--steps', '1', cwd=tmp_path))
-  assert len(lines) == 5 and 'Extracting' in lines[3]
-  assert sorted(os.listdir(tmp_path)) == ['MNIST_data', 'mnist']  # Made, as the original did.
-
-
-def test_to_predict_without_a_folder_is_argparses_error(capsys):
-  with pytest.raises(SystemExit, match='2'):
-    run_here('mnist_deep.py', '--predict=a.png')
-  error = capsys.readouterr().err
-  assert error.endswith('--predict needs --log_dir, the folder of a trained net\n')
-
-
 def test_bfloat16_learns_about_the_same_and_says_where_it_is_fast(digits, tmp_path):
   flags = ['--seed', 3, '--steps', 2, '--batch_size', 10, '--data_dir', digits, '--log_dir']
   run_here('mnist_deep.py', *flags, tmp_path / 'float32')
   said = run_here('mnist_deep.py', '--bfloat16', *flags, tmp_path / 'half')
   assert said[4] == 'bfloat16 is fast on processors with AVX512_BF16 or AMX, and slower on others.'
-  single, half = variables(tmp_path / 'float32'), variables(tmp_path / 'half')
-  for name in ('conv1/Variable', 'fc1/Variable'):
-    assert half[name].dtype == np.float32
-    assert np.mean(np.abs(single[name] - half[name])) < 2e-4
-    # Without oneDNN, TensorFlow ignores the flag.
-    assert os.environ['TF_ENABLE_ONEDNN_OPTS'] == '0' or np.any(single[name] != half[name])
+  single, half = (variables(tmp_path / name)['fc1/Variable'] for name in ('float32', 'half'))
+  assert half.dtype == np.float32 and np.mean(np.abs(single - half)) < 2e-4
+  # Without oneDNN, TensorFlow ignores the flag.
+  assert os.environ['TF_ENABLE_ONEDNN_OPTS'] == '0' or np.any(single != half)

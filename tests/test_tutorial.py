@@ -8,10 +8,10 @@ import tempfile
 
 import numpy as np
 import pytest
+from test_log_dir import curve
 
-import input_data
 from conftest import lines_of, run, run_here, variables
-from mnist_deep import deepnn, evaluate, main, max_pool_2x2, parse, tf
+from mnist_deep import deepnn, main, max_pool_2x2, parse, tf
 from photographs import compute
 
 # Trains the Keras net of the benchmark from the same weights, with batches that it takes itself.
@@ -28,12 +28,13 @@ for weights, *schedule in pickle.load(open(sys.argv[1], 'rb')):
   schedule = Schedule(*schedule)
   net = keras_net(schedule, seed=2)
   net.set_weights(weights)
+  losses = []
   for i, batch in enumerate(batches(schedule, mnist.train, np.random.RandomState(2))):
     if i == learning_steps(schedule):
       freeze_convolutions(net)
-    net.train_on_batch(*batch)
+    losses.append(net.train_on_batch(*batch))
   digits = np.argmax(net.predict(mnist.test.images, 100, verbose=0), 1)
-  answers.append((net.get_weights(), np.mean(digits == np.argmax(mnist.test.labels, 1))))
+  answers.append((net.get_weights(), np.mean(digits == np.argmax(mnist.test.labels, 1)), losses))
 pickle.dump(answers, open(sys.argv[1] + ' answered', 'wb'))
 """
 
@@ -104,7 +105,7 @@ def test_pooling_keeps_the_largest_of_2x2_and_what_is_left_at_an_odd_edge():
 @pytest.mark.parametrize('schedule', [1, 2], ids=['deep', 'fast'])
 def test_a_few_steps_of_the_net_are_kerass_steps(nets, schedule):
   """Beside Adam's epsilon, even the sum of the losses differs from their mean."""
-  befores, afters, (theirs, _) = nets[schedule]
+  befores, afters, (theirs, _, _) = nets[schedule]
   for before, after, expected in zip(befores, afters, theirs, strict=True):
     assert np.abs(after - before).max() > 2e-5
     # Rounding moves one weight in a million that far, beta2 = 0.998 two in a hundred.
@@ -112,7 +113,7 @@ def test_a_few_steps_of_the_net_are_kerass_steps(nets, schedule):
 
 
 def test_the_test_accuracy_is_of_all_test_digits_without_dropout(nets):
-  lines, (_, _, (_, accuracy)), _ = nets
+  lines, (_, _, (_, accuracy, _)), _ = nets
   assert lines[-1] == f'test accuracy {round(accuracy, 4):g}'
 
 
@@ -120,28 +121,16 @@ def test_neurons_drop_out_of_the_training_steps_only(nets, digits, tmp_path):
   """What drops out learns nothing, so without all of its neurons fc1 stays as it was."""
   lines = train(1e-7, '--steps', 1, '--data_dir', digits, '--log_dir', tmp_path)
   assert lines[5] == nets[0][5] and lines[5].startswith('step 0, training accuracy ')
+  loss = pytest.approx(nets[1][2][2][0], rel=1e-4)  # Keras's of this batch, without dropout.
+  assert curve(tmp_path / 'training', 'cross_entropy') == [(0, loss)]
   learned = variables(tmp_path)
   changed = [np.any(learned[v] != W) for v, W in zip(NAMES, nets[1][0], strict=True)]
   assert changed == [False] * 7 + [True]
 
 
-def test_the_mean_over_a_data_set_weighs_its_smaller_last_batch():
-  images = np.repeat(np.arange(625, dtype=np.float32)[:, np.newaxis], 784, 1)
-  data = input_data.DataSet(images, np.zeros([625, 10]), reshape=False)
-  with tf.Graph().as_default(), tf.Session() as sess:
-    x, y_ = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [None, 10])
-    keep_prob = tf.placeholder(tf.float32)
-    mean, size = tf.reduce_mean(x), tf.cast(tf.shape(x)[0], tf.float32)
-    means = evaluate(sess, [mean, size, keep_prob], data, x, y_, keep_prob)
-  np.testing.assert_allclose(
-    [means[mean], means[size], means[keep_prob]], [np.mean(data.images), 425, 1], rtol=1e-5
-  )
-
-
-def test_without_a_folder_only_curves_are_left_behind(digits, tmp_path):
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(tempfile, 'tempdir', str(tmp_path))
-    lines = run_here('mnist_deep.py', '--steps', 1, '--data_dir', digits)
+def test_without_a_folder_only_curves_are_left_behind(digits, tmp_path, monkeypatch):
+  monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+  lines = run_here('mnist_deep.py', '--steps', 1, '--data_dir', digits)
   folder = pathlib.Path(lines[4].removeprefix('Saving graph to: '))
   files = [path for path in folder.rglob('*') if path.is_file()]
   assert {path.parent.name for path in files} == {'training'}
