@@ -89,28 +89,21 @@ for shape in [5, 5, 1, 32], [5, 5, 32, 64], [7 * 7 * 64, 1024], [1024, 10]:
 """)
 
 # Each finds an `answer` about the data sets; train, validation and test are one_hot and its own.
-DATA = scripts("""
-# images and labels
-answer = arrays(read())
-# images and labels, validation_size=12000
-answer = arrays(read(validation_size=12000))
-# images and labels, dtype=uint8, one_hot
-answer = arrays(read(dtype=np.uint8, one_hot=True))
-# images and labels, reshape=False
-answer = arrays(read(reshape=False))
-# batches of train, seed 1
-answer = of_many_sizes(read(seed=1).train)
-# batches of train, seed 7, one_hot
-answer = of_many_sizes(read(seed=7, one_hot=True).train)
-# batches of test, seed 1, one_hot
-answer = batches(read(seed=1, one_hot=True).test, 130, 96)
+DATA = {
+  'images and labels': 'answer = arrays(read())',
+  'images and labels, validation_size=12000': 'answer = arrays(read(validation_size=12000))',
+  'images and labels, dtype=uint8, one_hot': 'answer = arrays(read(dtype=np.uint8, one_hot=True))',
+  'images and labels, reshape=False': 'answer = arrays(read(reshape=False))',
+  'batches of train, seed 1': 'answer = of_many_sizes(read(seed=1).train)',
+  'batches of train, seed 7, one_hot': 'answer = of_many_sizes(read(seed=7, one_hot=True).train)',
+  'batches of test, seed 1, one_hot': 'answer = batches(read(seed=1, one_hot=True).test, 130, 96)',
+  'batches of validation, shuffle=False': 'answer = batches(validation, 12, 999, shuffle=False)',
+  **scripts("""
 # a batch of fake data, one_hot
 images, labels = read(fake_data=True, one_hot=True).train.next_batch(3, fake_data=True)
 answer = [images == [[1] * 784] * 3, labels]
 # batches of train, test, train
 answer = [batches(train, 600, 100), batches(test, 30, 500), batches(train, 50, 64)]
-# batches of validation, shuffle=False
-answer = batches(validation, 12, 999, shuffle=False)
 # batches after _images = _images * 2 - 1
 train.next_batch(100)
 train._images = train._images * 2 - 1
@@ -129,7 +122,8 @@ answer = batches(train, 700, 100)
 batches(train, 100, 70)
 train._index_in_epoch = train._epochs_completed = 0
 answer = batches(train, 700, 100)
-""")
+"""),
+}
 
 # Each is a page for beginners, with the loss of 1.0 or that of 0.x. The weights start at 0, so the
 # batches decide its `figures`: the accuracy and the biases.
