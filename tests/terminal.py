@@ -19,19 +19,16 @@ PROMPT = r'(?<=>>> )\Z'  # Nothing runs, and nothing has been typed.
 
 
 class Terminal:
-  """A terminal on which `command` runs, or else Python's prompt. `with` kills it at the end.
-
-  `PYTHON_BASIC_REPL='1'` gives the prompt of Python before 3.13, which pastes without brackets.
-  """
+  """A terminal on which `command` runs, or else Python's prompt. `with` kills it at the end."""
 
   def __init__(self, *command, cwd=ROOT, **environment):
     looks = {'COLUMNS': '200', 'LINES': '50', 'TERM': 'xterm', 'NO_COLOR': '1'}
-    options = {'cwd': cwd, 'env': os.environ | looks | environment}
     self.master, slave = pty.openpty()
-    options |= dict.fromkeys(['stdin', 'stdout', 'stderr'], slave)
-    command = command or (sys.executable, '-i')
-    self.process = subprocess.Popen([*CONTROLLED, *command], **options)
+    options = dict.fromkeys(['stdin', 'stdout', 'stderr'], slave)
+    options |= {'cwd': cwd, 'env': os.environ | looks | environment}
+    self.process = subprocess.Popen([*CONTROLLED, *(command or [sys.executable, '-i'])], **options)
     os.close(slave)
+    # The prompt of Python before 3.13, which the variable gives, pastes without brackets.
     self.brackets = sys.version_info >= (3, 13) and 'PYTHON_BASIC_REPL' not in environment
     self.shown = ''  # All that came out so far, without what colours and moves.
     self.seen = 0  # Where the last `wait_for` ended.
