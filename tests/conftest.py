@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import io
 import json
-import math
 import os
 import pathlib
 import runpy
@@ -34,8 +33,7 @@ def run(program, *flags, cwd=ROOT, timeout=1800, **options):
 
 def run_here(program, *flags):
   """Runs a program in this process, which has loaded TensorFlow; returns the lines it prints."""
-  printed = io.StringIO()
-  with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+  with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
     patch.chdir(ROOT)
     patch.setattr(sys, 'argv', [program, *map(str, flags)])
     try:
@@ -77,11 +75,10 @@ def digits(tmp_path_factory):
   """A folder of the archives' first digits: 5,000 to validate, 200 to train, 625 to test."""
   folder = tmp_path_factory.mktemp('digits')
   for name in input_data.SHA256:
-    magic, shape = (2051, (28, 28)) if 'images' in name else (2049, ())
     n = 5200 if 'train' in name else 625  # n / 625 has four decimals.
     with gzip.open(ROOT / 'MNIST_data' / name) as f:
-      data = f.read(8 + 4 * len(shape) + n * math.prod(shape))[8 + 4 * len(shape) :]
-    write_idx(folder / name, magic, n, *shape, data=data)
+      data = f.read(16 + 784 * n if 'images' in name else 8 + n)
+    (folder / name).write_bytes(gzip.compress(data[:4] + struct.pack('>I', n) + data[8:], 1))
   return str(folder)
 
 
@@ -107,9 +104,9 @@ def trained_net(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def cell(tmp_path_factory):
-  """Runs cells of a Jupyter notebook: `cell(text)` is (what it printed, the error or None).
+  """Runs cells of a notebook: `cell(text)` is (what it printed, the error's message or None).
 
-  With `interrupt_at`, the cell is interrupted when it has printed that text.
+  With `interrupt_at`, the cell is interrupted when it prints that text.
   """
   from jupyter_client.manager import start_new_kernel
 
@@ -119,18 +116,15 @@ def cell(tmp_path_factory):
     manager, client = start_new_kernel(startup_timeout=600, cwd=ROOT)
 
   def execute(text, interrupt_at=None):
-    shown = ''
+    shown = []
 
     def hook(message):
-      nonlocal shown, interrupt_at
-      shown += message['content'].get('text', '')
-      if interrupt_at and interrupt_at in shown:
-        interrupt_at = None
+      shown.append(message['content'].get('text', ''))
+      if interrupt_at and interrupt_at in shown[-1]:
         manager.interrupt_kernel()
 
-    reply = client.execute_interactive(text, timeout=1800, output_hook=hook)['content']
-    failed = reply['status'] == 'error'
-    return shown, f'{reply["ename"]}: {reply["evalue"]}' if failed else None
+    reply = client.execute_interactive(text, timeout=1800, output_hook=hook)
+    return ''.join(shown), reply['content'].get('evalue')
 
   yield execute
   manager.shutdown_kernel(now=True)

@@ -75,68 +75,55 @@ with tf.name_scope('a'):
   fetches = [tf.truncated_normal([4]), tf.truncated_normal([4])]
 # weights of the tutorial's net
 x, y_ = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [None, 10])
-fetches = []
-def weights_and_biases(shape):
-  fetches.append(tf.Variable(tf.truncated_normal(shape, stddev=0.1)))
-  return fetches[-1], tf.Variable(tf.constant(0.1, shape=shape[-1:]))
-h = tf.reshape(x, [-1, 28, 28, 1])
-for shape in [5, 5, 1, 32], [5, 5, 32, 64]:
-  W, b = weights_and_biases(shape)
-  h = tf.nn.relu(tf.nn.conv2d(h, W, strides=[1, 1, 1, 1], padding='SAME') + b)
-  h = tf.nn.max_pool(h, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding='SAME')
-W, b = weights_and_biases([7 * 7 * 64, 1024])
-h = tf.nn.relu(tf.matmul(tf.reshape(h, [-1, 7 * 7 * 64]), W) + b)
-tf.nn.dropout(h, tf.placeholder(tf.float32))
-weights_and_biases([1024, 10])
+fetches, h = [], tf.reshape(x, [-1, 28, 28, 1])
+for shape in [5, 5, 1, 32], [5, 5, 32, 64], [7 * 7 * 64, 1024], [1024, 10]:
+  W = tf.Variable(tf.truncated_normal(shape, stddev=0.1))
+  b = tf.Variable(tf.constant(0.1, shape=shape[-1:]))
+  fetches.append(W)
+  if len(shape) == 4:
+    h = tf.nn.relu(tf.nn.conv2d(h, W, strides=[1, 1, 1, 1], padding='SAME') + b)
+    h = tf.nn.max_pool(h, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding='SAME')
+  else:
+    h = tf.nn.relu(tf.matmul(tf.reshape(h, [-1, shape[0]]), W) + b)
+    h = tf.nn.dropout(h, tf.placeholder(tf.float32))
 """)
 
-# Each finds an `answer` about the data sets.
-DATA = scripts("""
-# images and labels
-answer = arrays(read())
-# images and labels, validation_size=12000
-answer = arrays(read(validation_size=12000))
-# images and labels, dtype=uint8, one_hot
-answer = arrays(read(dtype=np.uint8, one_hot=True))
-# images and labels, reshape=False
-answer = arrays(read(reshape=False))
-# batches of train, seed 1
-answer = of_many_sizes(read(seed=1).train)
-# batches of train, seed 7, one_hot
-answer = of_many_sizes(read(seed=7, one_hot=True).train)
-# batches of test, seed 1, one_hot
-answer = batches(read(seed=1, one_hot=True).test, 130, 96)
+# Each finds an `answer` about the data sets; train, validation and test are one_hot and its own.
+DATA = {
+  'images and labels': 'answer = arrays(read())',
+  'images and labels, validation_size=12000': 'answer = arrays(read(validation_size=12000))',
+  'images and labels, dtype=uint8, one_hot': 'answer = arrays(read(dtype=np.uint8, one_hot=True))',
+  'images and labels, reshape=False': 'answer = arrays(read(reshape=False))',
+  'batches of train, seed 1': 'answer = of_many_sizes(read(seed=1).train)',
+  'batches of train, seed 7, one_hot': 'answer = of_many_sizes(read(seed=7, one_hot=True).train)',
+  'batches of test, seed 1, one_hot': 'answer = batches(read(seed=1, one_hot=True).test, 130, 96)',
+  'batches of validation, shuffle=False': 'answer = batches(validation, 12, 999, shuffle=False)',
+  **scripts("""
 # a batch of fake data, one_hot
 images, labels = read(fake_data=True, one_hot=True).train.next_batch(3, fake_data=True)
 answer = [images == [[1] * 784] * 3, labels]
 # batches of train, test, train
-train, validation, test = unseeded()
 answer = [batches(train, 600, 100), batches(test, 30, 500), batches(train, 50, 64)]
-# batches of validation, shuffle=False
-answer = batches(unseeded().validation, 12, 999, shuffle=False)
 # batches after _images = _images * 2 - 1
-train = unseeded().train
 train.next_batch(100)
 train._images = train._images * 2 - 1
 answer = batches(train, 600, 100)
 # batches after two classes are kept
-train = unseeded().train
 keep = train._labels.argmax(1) < 2
 train._images, train._labels = train._images[keep], train._labels[keep]
 train._num_examples = int(keep.sum())
 answer = batches(train, 300, 100)
 # batches after train and validation are joined
-train, validation, test = unseeded()
 train._images = np.concatenate([train._images, validation._images])
 train._labels = np.concatenate([train._labels, validation._labels])
 train._num_examples = 60000
 answer = batches(train, 700, 100)
 # batches after _index_in_epoch = _epochs_completed = 0
-train = unseeded().train
 batches(train, 100, 70)
 train._index_in_epoch = train._epochs_completed = 0
 answer = batches(train, 700, 100)
-""")
+"""),
+}
 
 # Each is a page for beginners, with the loss of 1.0 or that of 0.x. The weights start at 0, so the
 # batches decide its `figures`: the accuracy and the biases.
@@ -199,15 +186,11 @@ def of_many_sizes(train):
 
 def data_answers(read):
   """Returns {question: answer}; `read` is `read_data_sets` with the folder of the archives."""
-
-  def unseeded():
-    data_sets = read(one_hot=True)
-    np.random.seed(0)  # TensorFlow 1.15.5 has seeded it while it read.
-    return data_sets
-
   answers = {}
   for question, code in DATA.items():
-    names = dict(globals(), read=read, unseeded=unseeded)
+    names = dict(globals(), read=read)
+    names['train'], names['validation'], names['test'] = read(one_hot=True)
+    np.random.seed(0)  # TensorFlow 1.15.5 has seeded it while it read.
     exec(code, names)
     answers[question] = names['answer']
   return answers
@@ -219,7 +202,7 @@ def graph_answers(tf, read):
   for name, seed in [*questions, ('truncated_normal with a seed of its own', None)]:
     with tf.Graph().as_default(), tf.Session() as sess:
       tf.set_random_seed(seed)
-      names = {'np': np, 'tf': tf, 'read': read}
+      names = dict(globals(), tf=tf, read=read)
       exec(GRAPHS[name], names)
       sess.run(tf.global_variables_initializer())
       values = [sess.run(fetch, names.get('feed')) for fetch in names['fetches']]
@@ -231,7 +214,7 @@ def main():
   os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
   os.chdir(FOLDER.parent)
   import tensorflow as tf
-  from tensorflow.contrib.learn.python.learn.datasets.mnist import read_data_sets
+  from tensorflow.examples.tutorials.mnist.input_data import read_data_sets
 
   tf.logging.set_verbosity(tf.logging.ERROR)
   read = functools.partial(read_data_sets, 'MNIST_data')
@@ -241,9 +224,7 @@ def main():
     exec(code, names)
     accuracy, biases = names['figures']
     answers[question] = [round(float(accuracy), 4), [round(bias, 4) for bias in biases]]
-  rows = [
-    f'{json.dumps(question)}: {json.dumps(answers[question])}' for question in sorted(answers)
-  ]
+  rows = [f'{json.dumps(key)}: {json.dumps(answer)}' for key, answer in sorted(answers.items())]
   (FOLDER / 'reference.json').write_text('{\n' + ',\n'.join(rows) + '\n}\n')
 
 

@@ -36,18 +36,16 @@ def photograph(digit, condition, random, side):
   random.shuffle(shape)
   part = random.uniform(*options.get('part', (0.4, 0.9)))
   size = max(int(part * min(shape) * (1 - 2 * room)), 28)
-  drawn = enlarge(digit, size, size)
+  ink = enlarge(digit, size, size)
   if condition == 'hairline':
-    drawn = hairline(drawn, max(random.randint(2, 5) * side // 400, 1))
-  margins = [random.uniform(room, 1 - room) * (n - size) for n in shape]
-  top, left = (int(margin) for margin in margins)
-  ink = np.zeros([*shape, 1])
-  ink[top : top + size, left : left + size, 0] = drawn
+    ink = hairline(ink, max(random.randint(2, 5) * side // 400, 1))
+  before = [int(random.uniform(room, 1 - room) * (n - size)) for n in shape]
+  ink = np.pad(ink, [(i, n - size - i) for i, n in zip(before, shape, strict=True)])[..., None]
   paper = np.array(options.get('paper', (0.95, 0.94, 0.92)))
   black = np.array(options.get('black', (0.12, 0.12, 0.14)))
-  picture = (paper + (black - paper) * ink) * light(condition, shape, random)[..., np.newaxis]
-  pixels = 255 * np.clip(picture + 0.008 * random.standard_normal(picture.shape), 0, 1)  # Noise.
-  pixels = np.rint(pixels).astype(np.uint8)
+  picture = (paper + (black - paper) * ink) * light(condition, shape, random)[..., None]
+  picture = 255 * np.clip(picture + 0.008 * random.standard_normal(picture.shape), 0, 1)  # Noise.
+  pixels = np.rint(picture).astype(np.uint8)
   return compute(tf.io.decode_jpeg, encode(pixels, 'jpg')) if condition == 'JPEG' else pixels
 
 
@@ -77,12 +75,12 @@ def light(condition, shape, random):
 def hairline(drawn, width):
   """Draws a line `width` pixels wide along the middle of the strokes (Zhang and Suen, 1984)."""
   mask = np.pad(drawn[::width, ::width] > 0.5, 1)
+  # To the neighbours, clockwise from the one above.
+  steps = (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1)
   before = None
   while not np.array_equal(mask, before):
     before = mask.copy()
     for a, b, c, d in (2, 4, 0, 6), (0, 6, 2, 4):
-      # The neighbours, clockwise from the one above.
-      steps = (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1)
       near = np.array([np.roll(mask, step, (0, 1)) for step in steps])
       count, starts = np.sum(near, 0), np.sum(~near & np.roll(near, -1, 0), 0)
       kept = near[a] & near[b] & (near[c] | near[d])

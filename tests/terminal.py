@@ -1,5 +1,6 @@
 """A program on a terminal, with somebody who types, pastes and presses Ctrl-C."""
 
+import contextlib
 import os
 import pty
 import re
@@ -12,34 +13,24 @@ from conftest import ROOT
 
 # Ctrl-C reaches the process that the terminal controls, unless it ignores the signal, as what a
 # script starts in the background does.
-CONTROLLED = """
-import fcntl, os, signal, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execvp(sys.argv[1], sys.argv[1:])
-"""
+CONTROLLED = 'setsid', '--ctty', 'env', '--default-signal=INT'
 
 PROMPT = r'(?<=>>> )\Z'  # Nothing runs, and nothing has been typed.
 
 
 class Terminal:
-  """A terminal on which `command` runs, or else Python's prompt. `with` kills it at the end.
-
-  `PYTHON_BASIC_REPL='1'` gives the prompt of Python before 3.13, which pastes without brackets.
-  """
+  """A terminal on which `command` runs, or else Python's prompt. `with` kills it at the end."""
 
   def __init__(self, *command, cwd=ROOT, **environment):
-    command = [str(word) for word in command or (sys.executable, '-i')]
     looks = {'COLUMNS': '200', 'LINES': '50', 'TERM': 'xterm', 'NO_COLOR': '1'}
     self.master, slave = pty.openpty()
-    self.process = subprocess.Popen(
-      [sys.executable, '-c', CONTROLLED, *command], cwd=cwd, env=os.environ | looks | environment,
-      stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-    )  # fmt: skip
+    options = dict.fromkeys(['stdin', 'stdout', 'stderr'], slave)
+    options |= {'cwd': cwd, 'env': os.environ | looks | environment}
+    self.process = subprocess.Popen([*CONTROLLED, *(command or [sys.executable, '-i'])], **options)
     os.close(slave)
+    # The prompt of Python before 3.13, which the variable gives, pastes without brackets.
     self.brackets = sys.version_info >= (3, 13) and 'PYTHON_BASIC_REPL' not in environment
-    self.raw = ''  # All that came out so far.
-    self.shown = ''  # The same without what colours and moves.
+    self.shown = ''  # All that came out so far, without what colours and moves.
     self.seen = 0  # Where the last `wait_for` ended.
     self.reader = threading.Thread(target=self._read, daemon=True)
     self.reader.start()
@@ -53,12 +44,12 @@ class Terminal:
     os.close(self.master)
 
   def _read(self):
-    try:
+    raw = b''
+    with contextlib.suppress(OSError):  # The program has closed its end.
       while piece := os.read(self.master, 1 << 16):
-        self.raw += piece.decode(errors='replace')
-        self.shown = re.sub(r'\x1b(\[[0-9;?]*[A-Za-z]|[=>])|\r', '', self.raw)
-    except OSError:  # The program has closed its end.
-      pass
+        raw += piece
+        text = raw.decode(errors='replace')
+        self.shown = re.sub(r'\x1b(\[[0-9;?]*[A-Za-z]|[=>])|\r', '', text)
 
   def type(self, text):
     """Types a text. `'\\n'` is Enter, which sends a carriage return, and `'\\3'` is Ctrl-C."""
