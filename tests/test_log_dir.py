@@ -45,7 +45,7 @@ def train(*flags):
 
 
 def start(*flags):
-  return Terminal(sys.executable, 'mnist_deep.py', *flags)
+  return Terminal(sys.executable, 'mnist_deep.py', *map(str, flags))
 
 
 STOPPED = r'Stopped after (\d+) steps\. To resume, use the same flags and --log_dir "(.+)"\n'
