@@ -26,7 +26,8 @@ class Terminal:
     self.master, slave = pty.openpty()
     options = dict.fromkeys(['stdin', 'stdout', 'stderr'], slave)
     options |= {'cwd': cwd, 'env': os.environ | looks | environment}
-    self.process = subprocess.Popen([*CONTROLLED, *(command or [sys.executable, '-i'])], **options)
+    command = map(str, command or [sys.executable, '-i'])
+    self.process = subprocess.Popen([*CONTROLLED, *command], **options)
     os.close(slave)
     # The prompt of Python before 3.13, which the variable gives, pastes without brackets.
     self.brackets = sys.version_info >= (3, 13) and 'PYTHON_BASIC_REPL' not in environment

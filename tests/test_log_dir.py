@@ -1,5 +1,6 @@
 """How mnist_deep.py stops and resumes, and what TensorBoard finds in --log_dir."""
 
+import functools
 import glob
 import os
 import re
@@ -20,18 +21,16 @@ def checkpoints(folder):
   return sorted(int(path.stem.split('-')[1]) for path in folder.glob('*.index'))
 
 
-def summaries(folder):
-  """Returns the graph that TensorBoard finds in a folder, and its summaries: [(step, summary)]."""
+def events(folder):
+  """Returns what TensorBoard finds in a folder."""
   files = sorted(glob.glob(f'{folder}/events.*'), key=os.path.getmtime)
-  events = [event for file in files for event in tf.train.summary_iterator(file)]
-  graph = b''.join(event.graph_def for event in events)
-  return graph, [(event.step, value) for event in events for value in event.summary.value]
+  return [event for file in files for event in tf.train.summary_iterator(file)]
 
 
 def curve(folder, name):
   """Returns the points of a curve: [(step, value), ...]."""
-  found = summaries(folder)[1]
-  return [(step, v.simple_value) for step, v in found if v.tag == f'summaries/{name}']
+  found = [(event.step, value) for event in events(folder) for value in event.summary.value]
+  return [(step, value.simple_value) for step, value in found if value.tag == f'summaries/{name}']
 
 
 @pytest.fixture
@@ -40,21 +39,14 @@ def flags(digits, tmp_path):
   return '--batch_size', 5, '--data_dir', digits, '--log_dir', tmp_path
 
 
-def train(*flags):
-  return run_here('mnist_deep.py', *flags)
-
-
-def start(*flags):
-  return Terminal(sys.executable, 'mnist_deep.py', *map(str, flags))
-
-
+train = functools.partial(run_here, 'mnist_deep.py')
 STOPPED = r'Stopped after (\d+) steps\. To resume, use the same flags and --log_dir "(.+)"\n'
 
 
 @pytest.mark.parametrize('pause', [None, 0, 0.1])
 def test_ctrl_c_saves_the_net_and_so_does_an_impatient_second_one(digits, tmp_path, pause):
   flags = '--steps', 5000, '--batch_size', 5, '--data_dir', digits, '--log_dir', tmp_path / 'a log'
-  with start(*flags) as terminal:
+  with Terminal(sys.executable, 'mnist_deep.py', *flags) as terminal:
     terminal.wait_for('^step 100, ')
     terminal.type('\3')
     if pause is not None:
@@ -84,7 +76,7 @@ def test_a_second_run_resumes_where_the_first_ended(flags, tmp_path):
 
 
 def test_a_killed_run_resumes_from_its_checkpoint_of_every_1000_steps(flags, tmp_path):
-  with start(*flags) as terminal:
+  with Terminal(sys.executable, 'mnist_deep.py', *flags) as terminal:
     terminal.wait_for('^step 1000, ')
     time.sleep(1)  # By then, the curve is on the disk.
     terminal.process.kill()  # With SIGKILL, which no program can handle.
@@ -93,24 +85,22 @@ def test_a_killed_run_resumes_from_its_checkpoint_of_every_1000_steps(flags, tmp
 
 
 LOST = r'The weights are no longer finite at step {}\. Try a smaller --learning_rate\.'
+LOST_RUNS = (1e5, '0', 101, 100), (1e18, '0', 101, 100), (1e18, '1', 101, 100), (1e38, '1', 5, 5)
 
 
-@pytest.mark.parametrize(
-  'rate, onednn, steps, found_at',
-  [(1e5, '0', 101, 100), (1e18, '0', 101, 100), (1e18, '1', 101, 100), (1e38, '1', 5, 5)],
-)
+@pytest.mark.parametrize('rate, onednn, steps, found_at', LOST_RUNS)
 def test_weights_that_are_not_finite_end_the_run(flags, tmp_path, rate, onednn, steps, found_at):
   """With oneDNN, TensorFlow's fused ReLU makes 0 of NaN, and the loss stays finite."""
-  environment = os.environ | {'TF_ENABLE_ONEDNN_OPTS': onednn}
-  words = '--learning_rate', rate, '--steps', steps, *flags
-  done = run('mnist_deep.py', *words, env=environment)
+  env = os.environ | {'TF_ENABLE_ONEDNN_OPTS': onednn}
+  done = run('mnist_deep.py', '--learning_rate', rate, '--steps', steps, *flags, env=env)
   assert re.search(f'\nFloatingPointError: {LOST.format(found_at)}\n$', done.stderr)
   assert done.returncode == 1 and checkpoints(tmp_path) == []
 
 
 def test_ctrl_c_does_not_save_a_net_whose_weights_are_lost(flags, tmp_path):
   # Its first step is over when Ctrl-C comes, and its 100th, which looks at the weights, is not.
-  with start('--learning_rate', 1e38, *flags, '--batch_size', 200) as terminal:
+  lost = '--learning_rate', 1e38, *flags, '--batch_size', 200
+  with Terminal(sys.executable, 'mnist_deep.py', *lost) as terminal:
     terminal.wait_for('^step 0, ')
     time.sleep(2)
     terminal.type('\3')
@@ -130,7 +120,7 @@ def test_a_lost_net_is_not_resumed(flags, tmp_path):
 
 
 def test_tensorboard_finds_the_graph(trained_net):
-  graph, _ = summaries(trained_net.folder / 'training')
+  graph = b''.join(event.graph_def for event in events(trained_net.folder / 'training'))
   scopes = {node.name.split('/')[0] for node in tf.GraphDef.FromString(graph).node}
   names = 'x y_ reshape conv1 pool1 conv2 pool2 fc1 dropout fc2 loss adam_optimizer accuracy'
   assert scopes >= {*names.split(), 'summaries'}
@@ -147,8 +137,8 @@ def test_tensorboard_finds_two_curves_for_one_chart(trained_net):
 
 
 def test_tensorboard_finds_the_32_filters_of_the_first_layer(trained_net):
-  _, drawn = summaries(trained_net.folder / 'validation')
-  images = {value.tag: value.image for _, value in drawn if 'filters' in value.tag}
+  last = events(trained_net.folder / 'validation')[-1].summary
+  images = {value.tag: value.image for value in last.value if 'filters' in value.tag}
   assert len(images) == 32
   content = images['summaries/filters/image/9'].encoded_image_string
   filters = variables(trained_net.folder)['conv1/Variable']

@@ -26,9 +26,7 @@ def python_blocks(net):
   page = README
   for old, new in CHANGED.items():
     page = page.replace(old, new.format(net=net))
-  pairs = re.findall(
-    r'^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?', page, re.DOTALL | re.MULTILINE
-  )
+  pairs = re.findall(r'(?ms)^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?', page)
   return sorted(pairs, key=lambda pair: 'from keras' not in pair[0])
 
 
@@ -77,7 +75,7 @@ def test_the_table_of_flags_is_what_the_program_takes(program, column):
 
 
 def test_the_command_that_recognises_a_picture_does(trained_net):
-  command = re.search(r'^python (.* --predict .*)', README, re.MULTILINE)[1]
-  command = command.replace('logs/fast', f"'{trained_net.folder}'")
+  page = README.replace('logs/fast', f"'{trained_net.folder}'")
+  command = re.search(r'(?m)^python (.* --predict .*)', page)[1]
   shown = subprocess.check_output(f'{sys.executable} {command}', shell=True, cwd=ROOT, text=True)
   assert re.fullmatch(r'\.pictures/seven\.png: 7 \(\d+\.\d%(, not sure)?\)\n', shown)
