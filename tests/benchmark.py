@@ -9,15 +9,16 @@ each round's ratio. What is not installed is left out.
 """
 
 import argparse
+import math
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 import time
 from collections import namedtuple
 from functools import partial
+from subprocess import DEVNULL, PIPE, Popen
 
 import numpy as np
 
@@ -29,8 +30,6 @@ import input_data  # noqa: E402
 Schedule = namedtuple('Schedule', 'steps batch_size rate beta2 keep_prob fast')
 FAST = Schedule(620, 100, 4e-3, 0.97, 0.7, True)
 TUTORIAL = Schedule(201, 50, 1e-4, 0.999, 0.5, False)  # The first of its 20,000 steps.
-CPUINFO = open('/proc/cpuinfo').read() if os.path.exists('/proc/cpuinfo') else ''
-BFLOAT16 = 'avx512_bf16' in CPUINFO or 'amx_bf16' in CPUINFO
 
 
 def rate_at(schedule, step, minimum=min):
@@ -41,7 +40,7 @@ def rate_at(schedule, step, minimum=min):
 
 def learning_steps(schedule):
   """Returns after how many steps the convolutions learn no more."""
-  return schedule.steps * 3 // 4 + 1 if schedule.fast else schedule.steps
+  return math.ceil(0.75 * schedule.steps) if schedule.fast else schedule.steps
 
 
 def batches(schedule, train, random=np.random):
@@ -105,10 +104,9 @@ def torch_peer(schedule, seed, batches, tuned=False, bfloat16=False):
   layers += [nn.Dropout(1 - schedule.keep_prob), nn.Linear(1024, 10)]
   layout = torch.channels_last if tuned else torch.contiguous_format
   net = nn.Sequential(*layers).to(memory_format=layout)
-  for layer in net if schedule.fast else []:
-    if hasattr(layer, 'weight'):
-      nn.init.trunc_normal_(layer.weight, 0, layer.weight[0].numel() ** -0.5)
-      nn.init.zeros_(layer.bias)
+  for layer in net[0], net[3], net[7], net[10]:
+    nn.init.trunc_normal_(layer.weight, 0, layer.weight[0].numel() ** -0.5)
+    nn.init.zeros_(layer.bias)
   adam = torch.optim.Adam(net.parameters(), betas=(0.9, schedule.beta2), fused=tuned or None)
 
   def forward(images):
@@ -118,8 +116,7 @@ def torch_peer(schedule, seed, batches, tuned=False, bfloat16=False):
   for i, (images, labels) in enumerate(batches):
     adam.param_groups[0]['lr'] = rate_at(schedule, i)
     if i == learning_steps(schedule):
-      for layer in net[0], net[3]:
-        layer.requires_grad_(False)
+      net[:6].requires_grad_(False)
     loss = nn.functional.cross_entropy(forward(images), torch.from_numpy(labels))
     adam.zero_grad()
     loss.backward()
@@ -137,16 +134,16 @@ def jax_peer(schedule, seed, batches):
     layers += [stax.Conv(n, (5, 5), padding='SAME'), stax.Relu, stax.MaxPool((2, 2), (2, 2))]
   layers += [stax.Flatten, stax.Dense(1024), stax.Relu]
   initial, net = stax.serial(*layers, stax.Dropout(schedule.keep_prob), stax.Dense(10))
-  rate = partial(rate_at, schedule, minimum=jax.numpy.minimum)
-  start, update, parameters_of = optimizers.adam(rate, 0.9, schedule.beta2, 1e-8)
+  start, update, parameters_of = optimizers.adam(schedule.rate, 0.9, schedule.beta2, 1e-8)
 
-  def loss_of(parameters, images, labels, key):
+  @jax.grad
+  def gradient(parameters, images, labels, key):
     logits = net(parameters, images.reshape(-1, 28, 28, 1), rng=key)
     return -(labels * jax.nn.log_softmax(logits)).sum(1).mean()
 
   @jax.jit
   def train(i, state, *batch):
-    return update(i, jax.grad(loss_of)(parameters_of(state), *batch, jax.random.key(i)), state)
+    return update(i, gradient(parameters_of(state), *batch, jax.random.key(i)), state)
 
   state = start(initial(jax.random.key(seed), (-1, 28, 28, 1))[1])
   for i, batch in enumerate(batches):
@@ -160,49 +157,35 @@ PEERS = {
   'PyTorch, tuned as above, bfloat16 autocast': partial(torch_peer, tuned=True, bfloat16=True),
   'JAX, jit': jax_peer,
 }
-STEPS_ONLY = 'PyTorch, as most write it', 'JAX, jit'
-
-
-def train_peer(name, schedule, seed):
-  """Trains a peer in this process; prints lines as mnist_deep.py does."""
-  data = input_data.read_data_sets(ROOT / 'MNIST_data', one_hot=True, seed=seed)
-  logits_of = PEERS[name](schedule, seed, batches(schedule, data.train))
-  if logits_of:
-    digits = [np.argmax(logits_of(images), 1) for images in np.split(data.test.images, 50)]
-    accuracy = np.mean(np.concatenate(digits) == np.argmax(data.test.labels, 1))
-    print(f'test accuracy {accuracy:g}', flush=True)
-
-
-def run(command):
-  """Runs a program; returns when it printed each 'step N' and its last line, and that line."""
-  times, line = {'start': time.time()}, ''
-  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.DEVNULL, 'text': True}
-  with subprocess.Popen([sys.executable, *map(str, command)], cwd=ROOT, **pipes) as process:
-    for line in process.stdout:
-      times[line.split(',')[0]] = times['last line'] = time.time()
-  return times | {'end': time.time()}, '' if process.returncode else line
 
 
 def take_turns(commands, rounds, first, last, steps=1):
-  """Prints a table of the time between two lines of each command, beside that of the first."""
+  """Prints a table of the time that each command takes from `first` to `last`, per step.
+
+  Those are 'start', 'last line', 'end', or what a line has before its comma.
+  """
   results = {name: [] for name in commands}
   for seed in range(1, rounds + 1):
     for name, command in commands.items():
-      with tempfile.TemporaryDirectory() as folder:
-        times, line = run([*command, '--seed', seed, *['--log_dir', folder] * ('deep' in name)])
-      if line:
-        accuracy = float(line.split()[-1]) if line.startswith('test') else np.nan
+      words, times = [sys.executable, *map(str, command), '--seed', str(seed)], {}
+      with tempfile.TemporaryDirectory() as os.environ['TMPDIR']:  # For mnist_deep.py.
+        times['start'] = time.time()
+        with Popen(words, cwd=ROOT, text=True, stdout=PIPE, stderr=DEVNULL) as process:
+          for line in process.stdout:
+            times[line.split(',')[0]] = times['last line'] = time.time()
+        times['end'] = time.time()
+      if process.returncode == 0:
+        accuracy = float(line.partition('test accuracy')[2] or 'nan')
         results[name].append([(times[last] - times[first]) / steps, accuracy])
       print(f'round {seed}, {name}: {results[name][-1:] or "left out"}', file=sys.stderr)
-  results = {name: np.transpose(found) for name, found in results.items() if found}
-  unit, scale = ('ms', 1e3) if steps > 1 else ('seconds', 1)
-  reference = next(iter(results))
-  print(f'| program | {unit} | times {reference} | test accuracy (lowest) |')
-  print('| --- | --- | --- | --- |')
-  for name, (seconds, accuracies) in results.items():
-    ratio = np.median(seconds / results[reference][0])
-    accuracy = f'{np.mean(accuracies):.4f} ({np.min(accuracies):.4f})'
-    print(f'| {name} | {scale * np.median(seconds):.1f} | {ratio:.2f} | {accuracy} |', flush=True)
+  print('\n| program | seconds | relative | test accuracy (lowest) |\n| --- | --- | --- | --- |')
+  reference = np.transpose(next(iter(results.values())))[0]
+  for name, found in results.items():
+    if found:
+      seconds, accuracies = np.transpose(found)
+      ratio = np.median(seconds / reference)
+      accuracy = f'{np.mean(accuracies):.4f} ({np.min(accuracies):.4f})'
+      print(f'| {name} | {np.median(seconds):.4f} | {ratio:.2f} | {accuracy} |')
 
 
 def main():
@@ -215,28 +198,30 @@ def main():
   flags = parser.parse_args()
   schedule = FAST if flags.accuracy else TUTORIAL
   if flags.peer:
-    return train_peer(flags.peer, schedule, flags.seed)
-  processor = (re.findall('model name.*: (.*)', CPUINFO) or ['Unknown processor'])[0]
-  print(f'{processor}, {os.cpu_count()} cores, Python {sys.version.split()[0]}')
-  print(f'AVX-512: {"avx512f" in CPUINFO}; bfloat16 instructions: {BFLOAT16}\n')
+    data = input_data.read_data_sets(ROOT / 'MNIST_data', one_hot=True, seed=flags.seed)
+    logits_of = PEERS[flags.peer](schedule, flags.seed, batches(schedule, data.train))
+    if logits_of:
+      digits = [np.argmax(logits_of(images), 1) for images in np.split(data.test.images, 50)]
+      accuracy = np.mean(np.concatenate(digits) == np.argmax(data.test.labels, 1))
+      print(f'test accuracy {accuracy:g}', flush=True)
+    return
+  cpu = open('/proc/cpuinfo').read() if os.path.exists('/proc/cpuinfo') else ''
+  found = [name for name in ('avx512f', 'avx512_bf16', 'amx_bf16') if name in cpu]
+  print(*re.findall('model name.*: (.*)', cpu)[:1], f'{os.cpu_count()} cores', *found, sep=', ')
   if flags.start:
     loaded = 'import tensorflow, runpy; runpy.run_path("mnist_softmax.py", run_name="__main__")'
-    commands = {
-      'mnist_softmax.py': ['mnist_softmax.py'],
-      'the same after `import tensorflow`': ['-c', loaded],
-    }
+    commands = {'as it is': ['mnist_softmax.py'], 'after `import tensorflow`': ['-c', loaded]}
     return take_turns(commands, flags.rounds, 'start', 'end')
   deep = ['mnist_deep.py', '--steps', schedule.steps, *['--fast'] * flags.accuracy]
   commands = {'mnist_deep.py': deep, 'mnist_deep.py --bfloat16': [*deep, '--bfloat16']}
   for name in PEERS:
     commands[name] = [__file__, '--peer', name, *['--accuracy'] * flags.accuracy]
-  if not BFLOAT16:
+  if not {'avx512_bf16', 'amx_bf16'} & {*found}:
     commands = {name: command for name, command in commands.items() if 'bfloat16' not in name}
-  if not flags.accuracy:
-    return take_turns(commands, flags.rounds, 'step 100', 'step 200', 100)
-  for name in STEPS_ONLY:
-    del commands[name]
-  take_turns(commands, flags.rounds, 'step 0', 'last line')
+  if flags.accuracy:
+    del commands['JAX, jit']  # It has the tutorial's schedule only.
+    return take_turns(commands, flags.rounds, 'step 0', 'last line')
+  take_turns(commands, flags.rounds, 'step 100', 'step 200', 100)
 
 
 if __name__ == '__main__':
