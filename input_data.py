@@ -350,7 +350,7 @@ def _find_ink(pixels):
   grey += (1 - alpha) * (np.sum(grey) < np.sum(alpha) / 2)  # White, or black around light ink.
   if np.mean(grey) < (np.min(grey) + np.max(grey)) / 2:  # There is less ink than paper.
     grey = 1 - grey
-  n = max(grey.shape) // 5 + 1  # What is dark and narrower than 2/5 of the picture is filled.
+  n = min(max(grey.shape), 160) // 5 + 1  # Ink narrower than 2/5 of the picture is filled.
   paper = _filter(np.minimum, _filter(np.maximum, np.pad(grey, 2 * n, mode='edge'), n), n)
   return 1 - grey / np.maximum(paper, 1 / 255)
 
@@ -483,14 +483,15 @@ def tensorflow_1():
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # Fast CPU kernels, also without AVX-512.
   import tensorflow.compat.v1 as tf
   from tensorflow.python.framework import random_seed
-  from tensorflow.python.ops import random_ops
+  from tensorflow.python.ops import math_ops, random_ops
 
   tf.logging.set_verbosity(tf.logging.ERROR)
   warnings.filterwarnings('ignore', module='tensorflow.python')  # That tf.layers is deprecated.
   tf.disable_v2_behavior()
-  type(tf.flags.FLAGS)._parse_flags = lambda flags: flags(sys.argv)
+  tf.flags.FlagValues._parse_flags = lambda flags: flags(sys.argv)
   graph = _default_graph = tf.get_default_graph
   get_seed, today_uniform = random_seed.get_seed, random_ops.random_uniform
+  today_dims = math_ops._ReductionDims
 
   def get_seed_1(seed):
     counts = seed is None and graph().seed is not None
@@ -501,7 +502,12 @@ def tensorflow_1():
     minval = np.int64(minval) if isinstance(minval, int) else minval
     return today_uniform(shape, minval, *rest, **keywords)
 
+  def reduction_dims(x, axis):
+    counts = axis is None and isinstance(x, tf.Variable)  # Today's makes fewer nodes.
+    return tf.range(0, tf.rank(x)) if counts else today_dims(x, axis)
+
   random_seed.get_seed, random_ops.random_uniform = get_seed_1, random_uniform
+  math_ops._ReductionDims = reduction_dims
   tf.random_uniform = tf.random.uniform = random_uniform
   module = _Module('tensorflow')
   names = {*dir(tf), *_OLD} - {'print'}  # The oldest versions had no tf.print.
@@ -548,16 +554,20 @@ def _arg_scope(functions, **keywords):
 
 
 def _batch_norm(inputs, axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True,
-                training=False, name=None, reuse=None, trainable=True,
-                updates_collections='update_ops', **_):  # fmt: skip
+                beta_initializer=None, gamma_initializer=None, training=False, name=None,
+                reuse=None, trainable=True, updates_collections='update_ops', fused=None,
+                zero_debias_moving_mean=False):  # fmt: skip
   """Is `tf.layers.batch_normalization` for the last axis, which TensorFlow's wheel lacks."""
   tf = tensorflow_1()
+  if axis not in (-1, inputs.shape.ndims - 1):
+    raise ValueError(f'batch normalization is of the last axis here, not of axis {axis}')
   with tf.variable_scope(name, 'batch_normalization', [inputs], reuse=reuse):
-    ones, zeros = tf.ones(inputs.shape[-1:]), tf.zeros(inputs.shape[-1:])
-    gamma = tf.get_variable('gamma', initializer=ones, trainable=trainable) if scale else None
-    beta = tf.get_variable('beta', initializer=zeros, trainable=trainable) if center else None
-    mean = tf.get_variable('moving_mean', initializer=zeros, trainable=False)
-    variance = tf.get_variable('moving_variance', initializer=ones, trainable=False)
+    variable = partial(tf.get_variable, shape=inputs.shape[-1:], trainable=trainable)
+    ones, zeros = tf.ones_initializer(), tf.zeros_initializer()
+    gamma = variable('gamma', initializer=gamma_initializer or ones) if scale else None
+    beta = variable('beta', initializer=beta_initializer or zeros) if center else None
+    mean = variable('moving_mean', initializer=zeros, trainable=False)
+    variance = variable('moving_variance', initializer=ones, trainable=False)
     old, new = (mean, variance), tf.nn.moments(inputs, [*range(inputs.shape.ndims - 1)])
     new = [tf.where(tf.cast(training, tf.bool), *pair) for pair in zip(new, old, strict=True)]
     updates = [tf.assign_sub(o, (1 - momentum) * (o - n)) for o, n in zip(old, new, strict=True)]
@@ -623,9 +633,9 @@ def _is_old(file):
 
 def _excepthook(kind, error, trace):
   """Prints an error as Python does, without the calls of this file that run the script."""
-  calls = r'<frozen importlib.*|.*input_data\.py", line \d+, in (<module>|_run|_import|_get_code)'
+  here = r'(.*[\\/])?input_data\.py", line \d+, in (<module>|_run|_import|_get_code)'
   text = ''.join(traceback.format_exception(kind, error, trace))
-  text = re.sub(rf'(?m)^  File "({calls})\n(    .*\n)*', '', text)
+  text = re.sub(rf'(?m)^  File "(<frozen importlib.*|{here})\n(    .*\n)*', '', text)
   text = re.sub(r'(?m)^Traceback .*\n(?!  File ".*, in )', '', text)
   print(text, end='', file=sys.stderr)
 
@@ -642,7 +652,7 @@ def _python_3(code):
         statements[-1].append(token)
   statements = [words for words in statements if words and words[0].string == 'print']
   kinds = tokenize.NAME, tokenize.NUMBER, tokenize.STRING
-  if any(w[1].type in kinds or w[1].string in ('>>', '{') for w in statements if len(w) > 1):
+  if any(w[1].type in kinds or w[1].string in ('>>', '{', '~') for w in statements if len(w) > 1):
     for words in reversed(statements):
       start, end = (ends[word.end[0] - 1] + word.end[1] for word in (words[0], words[-1]))
       values, close = code[start:end], " end=' ')" if words[-1].string == ',' else ')'

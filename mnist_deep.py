@@ -217,7 +217,7 @@ def predict(flags):
       try:
         with open(file, 'rb') as f:
           content = f.read()
-        if content[:2] == b'BM' and content[28:29] <= b'\x08':  # Bits that are a colour's index.
+        if content[:2] == b'BM' and b'' < content[28:29] <= b'\x08':  # A colour's index.
           raise ValueError('a BMP with a palette. Save it as PNG')
         pixels = apply_exif(picture.eval({contents: content}), content)
         probabilities = y.eval({x: [extract_digit(pixels)], keep_prob: 1.0})[0]

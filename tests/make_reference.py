@@ -46,6 +46,11 @@ feed = {x: np.ones([3, 20]), keep_prob: 0.5}
 # dropout(x, 0.7), dropout(x, rate=0.3), then random_normal
 x = tf.ones([3, 20])
 fetches = [tf.nn.dropout(x, 0.7), tf.nn.dropout(x, rate=0.3), tf.random_normal([2, 2])]
+# after the mean and the largest of a variable, and after minimize
+w = tf.Variable(tf.random_normal([3]))
+tf.reduce_max(w)
+tf.train.AdamOptimizer().minimize(tf.reduce_mean(w))
+fetches = [w, tf.random_normal([3])]
 # dropout with a seed of its own
 fetches = [tf.nn.dropout(tf.ones([3, 20]), 0.5, seed=5)]
 # get_variable with each initializer

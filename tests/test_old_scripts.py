@@ -102,6 +102,13 @@ check([y], [[[0.9995, 1.999], [2.9985, 3.998]]], {training: False})
 sess.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS), {training: True})
 check(tf.global_variables()[-2:], [[1, 1.5], [1, 1]])
 check([y], [[[-0.9995] * 2, [0.9995] * 2]], {training: True})
+y = tf.layers.batch_normalization(tf.stack([a, b]), beta_initializer=tf.ones_initializer())
+sess.run(tf.global_variables_initializer())
+check([y], [[[1.9995, 2.999], [3.9985, 4.998]]])
+# flags of the oldest versions
+tf.app.flags.DEFINE_integer('steps', 3, '')
+tf.app.flags.FLAGS._parse_flags()
+assert tf.app.flags.FLAGS.steps == 3
 # layers and cells
 from tensorflow.contrib import rnn
 h = tf.layers.dense(tf.layers.flatten(tf.layers.conv2d(tf.ones([2, 4, 4, 1]), 3, 3)), 6)
