@@ -311,9 +311,9 @@ def extract_digit(pixels):
   pixels = np.asarray(pixels)
   if pixels.ndim not in (2, 3) or 0 in pixels.shape or pixels.shape[2:] > (4,):
     raise ValueError(f'pass [rows, columns] or [rows, columns, channels], not {pixels.shape}')
-  if pixels.dtype.kind not in 'buif' or not 0 <= np.min(pixels) <= np.max(pixels) < np.inf:
+  if pixels.dtype.kind not in 'buif' or not 0 <= pixels.min() <= (most := pixels.max()) < np.inf:
     raise ValueError(f'pass numbers from 0 to 1 or 255, none below 0, inf or nan ({pixels.dtype})')
-  ink = _find_ink(pixels)
+  ink = _find_ink(pixels, 1 if most <= 1 else max(most, 255))
   soft = _filter(np.add, np.pad(ink, 1, mode='edge'), 1) / 16  # It has less noise and no gaps.
   if np.max(soft) - np.median(soft) < max(13 * np.quantile(np.abs(ink - soft), 0.25), 0.12):
     raise ValueError('blank: no digit stands out')  # Not by four deviations of the noise.
@@ -338,13 +338,13 @@ def extract_digit(pixels):
   return np.float32(np.minimum(ink / np.median(ink[ink > 0.1 * np.max(ink)]), 1)).ravel()
 
 
-def _find_ink(pixels):
+def _find_ink(pixels, white):
   """Returns how much darker each pixel is than the paper, the picture's morphological closing."""
   step = min(-(-max(pixels.shape) // 160), *pixels.shape[:2])  # 160x160 still show a digit.
   rows, columns = (n // step for n in pixels.shape[:2])
-  small = pixels[: rows * step, : columns * step].reshape(rows, step, columns * step, -1)
-  small = np.mean(small, 1, np.float32).reshape(rows, columns, step, -1)
-  small = np.mean(small, 2) / (1 if np.max(pixels) <= 1 else max(np.max(pixels), 255))
+  strips = (pixels[i : i + step, : columns * step].copy() for i in range(0, rows * step, step))
+  small = np.array([np.mean(strip, 0, np.float32) for strip in strips])  # Fast when turned, too.
+  small = np.mean(small.reshape(rows, columns, step, -1), 2) / white
   alpha = small[..., -1] if small.shape[2] in (2, 4) else 1
   grey = alpha * np.mean(small[..., :3] if small.shape[2] > 2 else small[..., :1], 2)
   grey += (1 - alpha) * (np.sum(grey) < np.sum(alpha) / 2)  # White, or black around light ink.
