@@ -25,7 +25,6 @@ import types
 import urllib.request
 import warnings
 import zlib
-from functools import partial
 
 import numpy as np
 
@@ -466,7 +465,7 @@ class _Module(types.ModuleType):
       except (AttributeError, ImportError):
         advice = next(_GONE[gone] for gone in _GONE if path.startswith(gone))
         raise AttributeError(f'tf.{path} {advice}') from None
-      found = partial(_call, found, order.rstrip(')')) if order else found
+      found = functools.partial(_call, found, order.rstrip(')')) if order else found
     setattr(self, name, found)
     return found
 
@@ -562,7 +561,7 @@ def _batch_norm(inputs, axis=-1, momentum=0.99, epsilon=0.001, center=True, scal
   if axis not in (-1, inputs.shape.ndims - 1):
     raise ValueError(f'batch normalization is of the last axis here, not of axis {axis}')
   with tf.variable_scope(name, 'batch_normalization', [inputs], reuse=reuse):
-    variable = partial(tf.get_variable, shape=inputs.shape[-1:], trainable=trainable)
+    variable = functools.partial(tf.get_variable, shape=inputs.shape[-1:], trainable=trainable)
     ones, zeros = tf.ones_initializer(), tf.zeros_initializer()
     gamma = variable('gamma', initializer=gamma_initializer or ones) if scale else None
     beta = variable('beta', initializer=beta_initializer or zeros) if center else None
