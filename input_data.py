@@ -8,6 +8,7 @@ import functools
 import gzip
 import hashlib
 import http.client
+import importlib
 import importlib.machinery
 import importlib.util
 import io
@@ -15,7 +16,6 @@ import itertools
 import math
 import os
 import pathlib
-import pkgutil
 import re
 import sys
 import tempfile
@@ -380,12 +380,13 @@ def apply_exif(pixels, content):
 
 # ---- Old texts: what lets a program of 2015 to 2019 run unchanged ------------------------------
 
+_V1 = 'tensorflow.compat.v1'
 _CELLS = 'tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:'
 _LAYER = 'tensorflow.python.layers.layers:'
 _CONV = "inputs,num_outputs,kernel_size,stride,padding='SAME',data_format,activation_fn='relu'"
 _DENSE = "inputs,num_outputs,activation_fn='relu',normalizer_fn,normalizer_params"
 _POOL = 'inputs,kernel_size,stride=2,padding'
-_XAVIER = "input_data:_variance_scaling(uniform=True,seed,dtype,factor=1,mode='FAN_AVG')"
+_XAVIER = "here:_variance_scaling(uniform=True,seed,dtype,factor=1,mode='FAN_AVG')"
 # TensorFlow 1's names, each with today's: one of tensorflow.compat.v1, or MODULE:NAME. In brackets
 # are arguments in TensorFlow 1's order, with its defaults where today's are others.
 _OLD = f"""
@@ -395,33 +396,34 @@ concat=concat(axis,values) split=split(axis,num_or_size_splits,value)
 batch_matmul=matmul(a,b,adjoint_a,adjoint_b) scalar_summary=summary.scalar(name,tensor,collections)
 image_summary=summary.image(name,tensor,max_outputs,collections)
 histogram_summary=summary.histogram(name,values,collections) audio_summary=summary.audio
-merge_summary=summary.merge merge_all_summaries=summary.merge_all nn.dropout=input_data:_dropout
+merge_summary=summary.merge merge_all_summaries=summary.merge_all nn.dropout=here:_dropout
 train.SummaryWriter=summary.FileWriter train.SyncReplicasOptimizerV2=train.SyncReplicasOptimizer
 nn.bidirectional_rnn=nn.static_bidirectional_rnn nn.rnn_cell={_CELLS} layers={_LAYER}
 nn.softmax_cross_entropy_with_logits=(logits,labels,dim,name)
 nn.sparse_softmax_cross_entropy_with_logits=(logits,labels,name)
 nn.sigmoid_cross_entropy_with_logits=(logits,labels,name) contrib.rnn.static_rnn=nn.static_rnn
-layers.batch_normalization=input_data:_batch_norm contrib.framework.arg_scope=input_data:_arg_scope
+layers.batch_normalization=here:_batch_norm contrib.framework.arg_scope=here:_arg_scope
 contrib.framework.get_or_create_global_step=train.get_or_create_global_step
 contrib.layers.avg_pool2d={_LAYER}average_pooling2d({_POOL})
-contrib.layers.batch_norm=input_data:_batch_norm(inputs,decay=0.999,scale=False,is_training=True)
+contrib.layers.batch_norm=here:_batch_norm(inputs,decay=0.999,scale=False,is_training=True)
 contrib.layers.conv2d={_LAYER}conv2d({_CONV}) contrib.layers.convolution2d={_LAYER}conv2d({_CONV})
 contrib.layers.conv2d_transpose={_LAYER}conv2d_transpose({_CONV})
 contrib.layers.dropout={_LAYER}dropout(inputs,keep_prob=0.5,noise_shape,is_training=True)
 contrib.layers.flatten={_LAYER}flatten(inputs) contrib.layers.relu={_LAYER}dense({_DENSE})
 contrib.layers.fully_connected={_LAYER}dense({_DENSE})
 contrib.layers.linear={_LAYER}dense(inputs,num_outputs,activation_fn)
-contrib.layers.l1_regularizer=input_data:_regularizer(scale,power=1)
-contrib.layers.l2_regularizer=input_data:_regularizer(scale)
+contrib.layers.l1_regularizer=here:_regularizer(scale,power=1)
+contrib.layers.l2_regularizer=here:_regularizer(scale)
 contrib.layers.max_pool2d={_LAYER}max_pooling2d({_POOL}) contrib.layers.softmax=nn.softmax
-contrib.layers.variance_scaling_initializer=input_data:_variance_scaling
+contrib.layers.variance_scaling_initializer=here:_variance_scaling
 contrib.layers.xavier_initializer={_XAVIER} contrib.layers.xavier_initializer_conv2d={_XAVIER}
-contrib.learn.datasets.base=input_data: contrib.learn.datasets.mnist=input_data:
-contrib.learn.datasets.load_dataset=input_data:_load_dataset
-contrib.learn.datasets.load_mnist=input_data:read_data_sets
+contrib.learn.datasets.base=here: contrib.learn.datasets.mnist=here:
+contrib.learn.datasets.load_dataset=here:_load_dataset
+contrib.learn.datasets.load_mnist=here:read_data_sets
 contrib.rnn={_CELLS} contrib.rnn.static_bidirectional_rnn=nn.static_bidirectional_rnn
-contrib.slim=tf_slim: contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
-examples.tutorials.mnist.input_data=input_data: compat=tensorflow.compat: core=tensorflow.core:
+contrib.util={_V1}: contrib.layers.arg_scope=here:_arg_scope contrib.slim=tf_slim:
+contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
+examples.tutorials.mnist.input_data=here: compat=tensorflow.compat: core=tensorflow.core:
 keras=tensorflow.keras: python=tensorflow.python:
 """
 _OLD = dict(row.split('=', 1) for row in _OLD.split())
@@ -442,6 +444,7 @@ _GONE = {  # What to do about a name that is gone, by how it begins.
   'contrib': 'left TensorFlow with version 2.0: use tf.nn, tf.layers and tf.train',
   '': 'is not in TensorFlow today',
 }
+_HERE = sys.modules[__name__]
 _folder = None  # Of the script that runs, with a separator at the end.
 load_mnist = read_data_sets  # Its name in contrib.learn.datasets.mnist.
 
@@ -459,9 +462,10 @@ class _Module(types.ModuleType):
       found = _Module('tensorflow.' + path)
     else:
       today, _, order = today.partition('(')
-      today = today or path
+      module, _, attribute = (today or path).rpartition(':')
       try:
-        found = pkgutil.resolve_name(today if ':' in today else f'tensorflow.compat.v1:{today}')
+        module = _HERE if module == 'here' else importlib.import_module(module or _V1)
+        found = functools.reduce(getattr, filter(None, attribute.split('.')), module)
       except (AttributeError, ImportError):
         advice = next(_GONE[gone] for gone in _GONE if path.startswith(gone))
         raise AttributeError(f'tf.{path} {advice}') from None
@@ -672,7 +676,8 @@ def _get_code(loader, name, python=importlib.machinery.SourceFileLoader.get_code
   except (ValueError, SyntaxError) as error:
     raise OSError(f'{loader.path} is not a Python script in UTF-8: {error}') from None
   if f'.{name}'.endswith('.input_data') and 'train-images-idx3-ubyte' in code:  # An old copy.
-    code = 'import sys; sys.modules[__name__] = sys.modules["input_data"]'
+    code = 'import tensorflow.examples.tutorials.mnist.input_data as m, sys\n'
+    code += 'sys.modules[__name__] = m'
   errors = []
   for text in _python_3(code), code:
     try:
@@ -690,6 +695,8 @@ def _run(arguments):
     sys.exit('Usage: python input_data.py OLD_SCRIPT [ITS_FLAGS], or python -i input_data.py')
   script = os.path.realpath(arguments[0] if arguments else 'prompt')
   sys.path[0], _folder = os.path.dirname(script), os.path.join(os.path.dirname(script), '')
+  if _is_old(own := _folder + 'input_data.py') and os.path.isfile(own):
+    del sys.modules['input_data']  # `_get_code` sees whether it is a copy, or of other data.
   builtins.__import__, sys.excepthook = _import, _excepthook
   loader = importlib.machinery.SourceFileLoader
   loader.get_code = _get_code

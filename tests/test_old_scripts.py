@@ -244,6 +244,13 @@ def test_python_2_prints_what_it_printed(tmp_path):
   assert run_old(tmp_path, 'import sys\nprint >>sys.stderr, "a", 1').stderr == 'a 1\n'
 
 
+def test_an_input_data_of_other_data_is_the_scripts_own(tmp_path):
+  (tmp_path / 'input_data.py').write_text('def get_files(): return "cats"\n')
+  code = 'import input_data\nfrom tensorflow.examples.tutorials.mnist import input_data as mnist\n'
+  code += 'print(input_data.get_files(), mnist.read_data_sets.__name__)\n'
+  assert lines_of(run_old(tmp_path, code)) == ['cats read_data_sets']
+
+
 def test_a_script_has_its_own_arguments_name_and_status(tmp_path):
   code = 'import sys\nprint(sys.argv, __name__, sys.path[0])\nsys.exit(3)\n'
   done = run_old(tmp_path, code, '--x', 1)
