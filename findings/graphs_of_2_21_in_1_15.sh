@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# TensorFlow 1.15.5 on Python 3.7 (PYTHON37 names it), 2.21.0 on Python 3.11 (PYTHON names
-# another, 3.11 to 3.13).
+# TensorFlow 2.21.0, NumPy 2.2.6, Python 3.10 to 3.13 (python3, or what PYTHON names), and
+# TensorFlow 1.15.5, NumPy 1.18.5, Python 3.7 (python3.7, one that "pyenv install 3.7" installed,
+# or what PYTHON37 names). 1.15.5 is for x86-64 only.
 #
 # A graph of tf.compat.v1 with one matrix product, written by 2.21.0. 1.15.5 reads its checkpoint.
 # It reads the net's meta graph, too, which lists the operations that it was written with. But it
@@ -18,12 +19,24 @@
 #
 # Expected: all of them imported, or none; every operation of the graph is one that 1.15.5 has.
 set -euo pipefail
+python37=
+for candidate in "${PYTHON37:-python3.7}" ~/.pyenv/versions/3.7.*/bin/python; do
+  if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 7))' 2> /dev/null; then
+    python37=$candidate
+    break
+  fi
+done
+if [ -z "$python37" ]; then
+  echo 'TensorFlow 1.15.5 needs Python 3.7: get it with "pyenv install 3.7", or set PYTHON37.' >&2
+  exit 1
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"${PYTHON37:-python3.7}" -m venv "$work/old"
-"$work/old/bin/pip" install --quiet tensorflow==1.15.5 numpy==1.18.5 protobuf==3.20.3 h5py==2.10.0
-"${PYTHON:-python3.11}" -m venv "$work/new"
-"$work/new/bin/pip" install --quiet tensorflow==2.21.0 numpy==2.4.6
+"$python37" -m venv "$work/old"
+"$work/old/bin/pip" install -qq tensorflow==1.15.5 numpy==1.18.5 \
+  protobuf==3.20.3 h5py==2.10.0
+"${PYTHON:-python3}" -m venv "$work/new"
+"$work/new/bin/pip" install -qq tensorflow==2.21.0 numpy==2.2.6
 cat > "$work/write.py" <<'PYTHON_CODE'
 import sys
 
@@ -34,8 +47,6 @@ x, y_ = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.float32, [Non
 W = tf.get_variable('W', [784, 10], initializer=tf.zeros_initializer())
 b = tf.get_variable('b', [10], initializer=tf.zeros_initializer())
 y = tf.matmul(x, W) + b
-
-
 graph = tf.get_default_graph()
 tf.io.write_graph(graph, sys.argv[1], 'net, GraphDef', as_text=False)
 tf.train.export_meta_graph(sys.argv[1] + '/net, meta graph')
@@ -82,6 +93,6 @@ assert re.match(refused, read('net and training, meta graph, stripped'))
 PYTHON_CODE
 export TF_CPP_MIN_LOG_LEVEL=3
 "$work/new/bin/python" "$work/write.py" "$work" 2> "$work/log" ||
-  { cat "$work/log"; exit 1; }
+  { cat "$work/log" >&2; exit 1; }
 "$work/old/bin/python" "$work/see.py" "$work" 2> "$work/log" ||
-  { cat "$work/log"; exit 1; }
+  { cat "$work/log" >&2; exit 1; }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# idx2numpy 1.2.3, NumPy 2.4.6, Python 3.11 (PYTHON names another).
+# idx2numpy 1.2.3, NumPy 2.2.6, Python 3.10 to 3.13 (python3, or what PYTHON names).
 #
 # idx2numpy reads each type of IDX. Of a file of 16-bit integers, 32-bit integers or floats it
 # returns an array in the file's byte order, and refuses to write that very array: "numpy ndarray
-# type not supported by IDX format". Written are arrays of little-endian types, which it turns
-# round itself. An array of bytes comes back as it was.
+# type not supported by IDX format". It writes arrays of little-endian types, whose bytes it
+# swaps. An array of bytes comes back as it was.
 #
 # Output:
 #   type 08: read as uint8, written again: as it was
@@ -18,8 +18,8 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"${PYTHON:-python3.11}" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet idx2numpy==1.2.3 numpy==2.4.6
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/pip" install -qq idx2numpy==1.2.3 numpy==2.2.6
 cat > "$work/see.py" <<'PYTHON_CODE'
 import pathlib
 import struct

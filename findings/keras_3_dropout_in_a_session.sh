@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# TensorFlow 2.21.0, Keras 3.15.1, NumPy 2.4.6, Python 3.11 (PYTHON names another, 3.11 to 3.13).
+# TensorFlow 2.21.0, Keras 3.12.1 (3.15.1 does the same), NumPy 2.2.6, Python 3.10 to 3.13
+# (python3, or what PYTHON names).
 #
 # A layer of Keras 3 takes a placeholder of TensorFlow 1, a session runs what it returns, and its
 # weights learn. But with training=True its Dropout zeroes the same elements in every run of the
@@ -18,8 +19,8 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"${PYTHON:-python3.11}" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet tensorflow==2.21.0 keras==3.15.1 numpy==2.4.6
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/pip" install -qq tensorflow==2.21.0 keras==3.12.1 numpy==2.2.6
 cat > "$work/see.py" <<'PYTHON_CODE'
 import keras
 import numpy as np
@@ -57,4 +58,4 @@ assert 0 < masks[0].sum() < 128 and same and not tf_same and np.array_equal(*noi
 assert len(averages) == 1 and mean == 0 and updates == [] and learned
 PYTHON_CODE
 TF_CPP_MIN_LOG_LEVEL=3 "$work/venv/bin/python" "$work/see.py" 2> "$work/log" ||
-  { cat "$work/log"; exit 1; }
+  { cat "$work/log" >&2; exit 1; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# TensorFlow 2.21.0, NumPy 2.4.6, Python 3.11 (PYTHON names another, 3.11 to 3.13).
+# TensorFlow 2.21.0, NumPy 2.2.6, Python 3.10 to 3.13 (python3, or what PYTHON names).
 #
 # A tf.train.Server keeps variables after their session is closed. It keeps two under one name: a
 # reference variable and a resource variable (use_resource=True) "v" have values of their own.
@@ -20,8 +20,8 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"${PYTHON:-python3.11}" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet tensorflow==2.21.0 numpy==2.4.6
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/pip" install -qq tensorflow==2.21.0 numpy==2.2.6
 cat > "$work/see.py" <<'PYTHON_CODE'
 import tensorflow.compat.v1 as tf
 
@@ -53,4 +53,4 @@ assert add_one(False, 2, False) == [2, 2]
 assert add_one(True, 3, False) == [2, 2, 2]
 PYTHON_CODE
 TF_CPP_MIN_LOG_LEVEL=3 "$work/venv/bin/python" "$work/see.py" 2> "$work/log" ||
-  { cat "$work/log"; exit 1; }
+  { cat "$work/log" >&2; exit 1; }

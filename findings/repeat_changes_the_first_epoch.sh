@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# TensorFlow 1.15.5 on Python 3.7 (PYTHON37 names it), 2.21.0 on Python 3.11 (PYTHON names
-# another, 3.11 to 3.13).
+# TensorFlow 2.21.0, NumPy 2.2.6, Python 3.10 to 3.13 (python3, or what PYTHON names), and
+# TensorFlow 1.15.5, NumPy 1.18.5, Python 3.7 (python3.7, one that "pyenv install 3.7" installed,
+# or what PYTHON37 names). 1.15.5 is for x86-64 only.
 #
 # In TensorFlow 1.15.5, range(10).shuffle(10, seed=3) in a graph with a seed gives another order
 # if .repeat(2) stands behind it, in the first epoch already: its optimizer fuses the two, and the
-# fused one draws otherwise. 2.21.0 does not, so a seeded pipeline with repeat gives other batches
-# there, and the same pipeline without repeat gives those of 1.15.5. In both versions
+# fused one draws differently. 2.21.0 does not, so a seeded pipeline with repeat gives other
+# batches there, and the same pipeline without repeat gives those of 1.15.5. In both versions
 # reshuffle_each_iteration=False changes the first epoch, too, and that order is the one of the
 # fused pair of 1.15.5.
 #
@@ -19,12 +20,24 @@
 #
 # Expected: six times the same first epoch.
 set -euo pipefail
+python37=
+for candidate in "${PYTHON37:-python3.7}" ~/.pyenv/versions/3.7.*/bin/python; do
+  if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 7))' 2> /dev/null; then
+    python37=$candidate
+    break
+  fi
+done
+if [ -z "$python37" ]; then
+  echo 'TensorFlow 1.15.5 needs Python 3.7: get it with "pyenv install 3.7", or set PYTHON37.' >&2
+  exit 1
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"${PYTHON37:-python3.7}" -m venv "$work/old"
-"$work/old/bin/pip" install --quiet tensorflow==1.15.5 numpy==1.18.5 protobuf==3.20.3 h5py==2.10.0
-"${PYTHON:-python3.11}" -m venv "$work/new"
-"$work/new/bin/pip" install --quiet tensorflow==2.21.0 numpy==2.4.6
+"$python37" -m venv "$work/old"
+"$work/old/bin/pip" install -qq tensorflow==1.15.5 numpy==1.18.5 \
+  protobuf==3.20.3 h5py==2.10.0
+"${PYTHON:-python3}" -m venv "$work/new"
+"$work/new/bin/pip" install -qq tensorflow==2.21.0 numpy==2.2.6
 cat > "$work/see.py" <<'PYTHON_CODE'
 import sys
 
@@ -49,5 +62,5 @@ assert first_epoch('no reshuffling', 2, reshuffle_each_iteration=False) == other
 PYTHON_CODE
 for which in old new; do
   TF_CPP_MIN_LOG_LEVEL=3 "$work/$which/bin/python" "$work/see.py" $which 2> "$work/log" ||
-    { cat "$work/log"; exit 1; }
+    { cat "$work/log" >&2; exit 1; }
 done

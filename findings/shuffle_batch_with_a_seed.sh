@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# TensorFlow 2.21.0, NumPy 2.4.6, Python 3.11 (PYTHON names another, 3.11 to 3.13).
+# TensorFlow 2.21.0, NumPy 2.2.6, Python 3.10 to 3.13 (python3, or what PYTHON names).
 #
 # tf.train.shuffle_batch with a seed, in a graph with a seed, fed in a fixed order by the one
 # thread that it starts itself, gives another order in nearly every run. With a capacity of
@@ -15,8 +15,8 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"${PYTHON:-python3.11}" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet tensorflow==2.21.0 numpy==2.4.6
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/pip" install -qq tensorflow==2.21.0 numpy==2.2.6
 cat > "$work/see.py" <<'PYTHON_CODE'
 import tensorflow.compat.v1 as tf
 
@@ -49,4 +49,4 @@ print('orders of 20 runs, capacity 11, min_after_dequeue 10:', tight)
 assert loose > 1 and tight == 1
 PYTHON_CODE
 TF_CPP_MIN_LOG_LEVEL=3 "$work/venv/bin/python" "$work/see.py" 2> "$work/log" ||
-  { cat "$work/log"; exit 1; }
+  { cat "$work/log" >&2; exit 1; }
