@@ -62,15 +62,12 @@ def keras_net(schedule, seed):
   from keras import Sequential, layers, losses, ops, optimizers, utils
 
   utils.set_random_seed(seed)
-  start = {'kernel_initializer': 'lecun_normal'}
-  model = Sequential([layers.Input([784]), layers.Reshape([28, 28, 1])])
-  for n in 32, 64:
-    model.add(layers.Conv2D(n, 5, padding='same', activation='relu', **start))
-    model.add(layers.MaxPooling2D())
-  model.add(layers.Flatten())
-  model.add(layers.Dense(1024, 'relu', **start))
-  model.add(layers.Dropout(1 - schedule.keep_prob))
-  model.add(layers.Dense(10, **start))
+  weights = {'kernel_initializer': 'lecun_normal'}
+  conv = partial(layers.Conv2D, kernel_size=5, padding='same', activation='relu', **weights)
+  net = [layers.Input([784]), layers.Reshape([28, 28, 1])]
+  net += [conv(32), layers.MaxPooling2D(), conv(64), layers.MaxPooling2D(), layers.Flatten()]
+  net += [layers.Dense(1024, 'relu', **weights), layers.Dropout(1 - schedule.keep_prob)]
+  model = Sequential([*net, layers.Dense(10, **weights)])
   rate = partial(rate_at, schedule, minimum=ops.minimum)
   adam = optimizers.Adam(lambda: rate(adam.iterations), beta_2=schedule.beta2, epsilon=1e-8)
   model.compile(adam, losses.CategoricalCrossentropy(from_logits=True))
@@ -97,11 +94,11 @@ def torch_peer(schedule, seed, batches, tuned=False, bfloat16=False):
   import torch
 
   torch.manual_seed(seed)
-  nn, layers = torch.nn, []
-  for channels, features in (1, 32), (32, 64):
-    layers += [nn.Conv2d(channels, features, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
-  layers += [nn.Flatten(), nn.Linear(7 * 7 * 64, 1024), nn.ReLU()]
-  layers += [nn.Dropout(1 - schedule.keep_prob), nn.Linear(1024, 10)]
+  nn = torch.nn
+  layers = [nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
+  layers += [nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+  layers += [nn.Linear(7 * 7 * 64, 1024), nn.ReLU(), nn.Dropout(1 - schedule.keep_prob)]
+  layers += [nn.Linear(1024, 10)]
   layout = torch.channels_last if tuned else torch.contiguous_format
   net = nn.Sequential(*layers).to(memory_format=layout)
   for layer in net[0], net[3], net[7], net[10]:

@@ -54,13 +54,11 @@ fetches = [w, tf.random_normal([3])]
 # dropout with a seed of its own
 fetches = [tf.nn.dropout(tf.ones([3, 20]), 0.5, seed=5)]
 # get_variable with each initializer
-fetches = [
-  tf.get_variable('a', [30, 20]),
-  tf.get_variable('b', [30, 20], initializer=tf.truncated_normal_initializer(stddev=0.1)),
-  tf.get_variable('c', [30, 20], initializer=tf.random_uniform_initializer(-1, 1)),
-  tf.get_variable('d', [30, 20], initializer=tf.random_normal_initializer()),
-  tf.get_variable('e', [5, 5, 3, 8], initializer=tf.glorot_uniform_initializer()),
-]
+fetches = [tf.get_variable('a', [30, 20])]
+fetches += [tf.get_variable('b', [30, 20], initializer=tf.truncated_normal_initializer(0, 0.1))]
+fetches += [tf.get_variable('c', [30, 20], initializer=tf.random_uniform_initializer(-1, 1))]
+fetches += [tf.get_variable('d', [30, 20], initializer=tf.random_normal_initializer())]
+fetches += [tf.get_variable('e', [5, 5, 3, 8], initializer=tf.glorot_uniform_initializer())]
 # get_variable with initializers of contrib
 layers = tf.contrib.layers
 fetches = [tf.get_variable('a', [30, 20], initializer=layers.xavier_initializer())]

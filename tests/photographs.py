@@ -9,18 +9,14 @@ from mnist_deep import tf
 
 # How a picture differs from one in even light: `room` is the share of each side that stays free of
 # ink, `part` the size of the digit, `least` the smallest side in pixels.
-CONDITIONS = {
-  'even light': {},
-  'uneven light': {},
-  'vignette': {},
-  'soft shadow': {},
+CONDITIONS = dict.fromkeys(['even light', 'uneven light', 'vignette', 'soft shadow', 'JPEG'], {})
+CONDITIONS |= {
   'sharp shadow': {'least': 100},
   'sheet on a table': {'room': 0.22, 'least': 160},
   'pencil': {'black': (0.71, 0.7, 0.69)},
   'light on dark': {'paper': (0.12, 0.12, 0.14), 'black': (0.95, 0.94, 0.92)},
   'hairline': {'least': 400},
   'small': {'part': (0.08, 0.15), 'least': 700},
-  'JPEG': {},
 }
 
 

@@ -22,14 +22,8 @@ def small_set(n, **options):
   return input_data.DataSet(images, np.arange(n), **{'dtype': np.uint8} | options)
 
 
-@pytest.fixture(scope='module')
-def answers():
-  return data_answers(read)
-
-
-@pytest.mark.parametrize('question', DATA)
-def test_the_data_are_the_originals(answers, question):
-  assert answers[question] == REFERENCE[question]
+def test_the_data_are_the_originals():
+  assert data_answers(read) == {question: REFERENCE[question] for question in DATA}
 
 
 def test_fake_data_reads_nothing(tmp_path):
@@ -61,14 +55,6 @@ def test_a_batch_of_nothing_or_less_moves_the_index_as_in_the_original():
     images, found = data_set.next_batch(size, shuffle=False)
     assert images.shape == (len(labels), 1) and found.tolist() == labels
     assert data_set._index_in_epoch == index
-
-
-def test_an_empty_data_set_gives_empty_batches():
-  train = read(validation_size=60000, one_hot=True).train
-  images, labels = train.next_batch(50)
-  assert images.shape == (0, 784) and labels.shape == (0, 10)
-  assert images.dtype == labels.dtype == np.float32
-  assert train.epochs_completed == 1
 
 
 @pytest.mark.parametrize('size', [5, 7, 12, 99])
@@ -126,6 +112,10 @@ def test_other_numbers_of_classes_and_of_images(tmp_path):
   read = functools.partial(input_data.read_data_sets, tmp_path, num_classes=27)
   assert read(one_hot=True, validation_size=3).train.labels.shape == (27, 27)
   assert read(validation_size=None).validation.labels.tolist() == [26, 1, 1]
+  nothing_left = read(one_hot=True, validation_size=30).train
+  images, labels = nothing_left.next_batch(50)
+  assert images.shape == (0, 2) and labels.shape == (0, 27) and nothing_left.epochs_completed == 1
+  assert images.dtype == labels.dtype == np.float32
   for one_hot in True, False:
     with pytest.raises(ValueError, match=r'/train-labels.*0 and 9\. Received: 26\..* num_classes'):
       read(one_hot=one_hot, validation_size=3, num_classes=10)

@@ -1,6 +1,5 @@
 """Asking a trained net about pictures of one's own handwriting: --predict, extract_digit."""
 
-import itertools
 import os
 import re
 import shutil
@@ -13,8 +12,8 @@ import pytest
 
 import input_data
 from conftest import lines_of, run, run_here
-from mnist_deep import deepnn, tf
-from photographs import CONDITIONS, encode, enlarge, light, photograph
+from mnist_deep import tf
+from photographs import CONDITIONS, compute, encode, enlarge, light, photograph
 
 
 @pytest.fixture(scope='module')
@@ -31,44 +30,37 @@ def answers(lines):
   return {match[1]: int(match[2]) for match in found}
 
 
-def test_photographs_in_bad_light_become_images_near_to_those_of_mnist(mnist):
-  digit = mnist.test.images[0].reshape(28, 28)
-  for condition in CONDITIONS:
-    seed = 4 if condition == 'sheet on a table' else 0  # Here the table touches the border.
-    pixels = photograph(digit, condition, np.random.RandomState(seed), 160)
-    found = input_data.extract_digit(pixels)
-    # Strokes may be thicker or move by part of a pixel. Another digit differs by more than 1.
-    assert np.sum(np.abs(found - digit.ravel())) < 0.7 * np.sum(digit), condition
-
-
-# The share of right answers that is the least for a condition, where it is not 0.95.
-LEAST = {'sharp shadow': 0.9, 'sheet on a table': 0.93, 'hairline': 0.9, 'light on dark': 0.97}
-LEAST['small'] = 0.9  # A tenth of the picture is 16 of the 160 pixels that are looked at.
+@pytest.mark.parametrize('condition', CONDITIONS)
+def test_photographs_in_bad_light_become_images_near_to_those_of_mnist(mnist, condition):
+  random, differences = np.random.RandomState(0), []
+  for digit in mnist.test.images[:7]:
+    pixels = photograph(digit.reshape(28, 28), condition, random, 160)
+    difference = np.sum(np.abs(input_data.extract_digit(pixels) - digit))
+    differences.append(difference / np.sum(digit))
+  # Strokes may be thicker or move by part of a pixel. Another digit differs by more than 1.
+  assert np.median(differences) < 0.8
 
 
 @pytest.mark.full
 def test_every_kind_of_photograph_is_recognised(mnist, tmp_path):
-  lines_of(run('mnist_deep.py', '--seed', 1, '--fast', '--log_dir', tmp_path, timeout=3600))
-  labels, sides = np.argmax(mnist.test.labels, 1), [28, 50, 80, 120, 160, 240, 400, 800]
-  with tf.Graph().as_default(), tf.Session() as sess:
-    x = tf.placeholder(tf.float32, [None, 784])
-    y_conv, keep_prob = deepnn(x)
-    y = tf.nn.softmax(y_conv)
-    tf.train.Saver().restore(sess, tf.train.latest_checkpoint(str(tmp_path)))
-    known = np.argmax(y.eval({x: mnist.test.images[:2000], keep_prob: 1.0}), 1) == labels[:2000]
-    for condition in CONDITIONS:
-      random, right = np.random.RandomState(zlib.crc32(condition.encode())), []
-      for i, n in enumerate(random.choice(np.flatnonzero(known), 200)):
-        digit = mnist.test.images[n].reshape(28, 28)
-        pixels = photograph(digit, condition, random, sides[i % len(sides)])
-        try:
-          chances = y.eval({x: [input_data.extract_digit(pixels)], keep_prob: 1.0})[0]
-        except ValueError:
-          chances = np.zeros(10)  # What is not found is never right and never sure.
-        right.append((chances.argmax() == labels[n] and any(chances), chances.max() >= 0.975))
-      right, sure = np.transpose(right)
-      found = np.mean(right), np.mean(sure & ~right)
-      assert found[0] >= LEAST.get(condition, 0.95) and found[1] <= 0.015, (condition, found)
+  lines_of(run('mnist_deep.py', '--seed', 1, '--fast', '--log_dir', tmp_path / 'net'))
+  sides = [28, 50, 80, 120, 160, 240, 400, 800]
+  for condition in CONDITIONS:
+    random, files = np.random.RandomState(zlib.crc32(condition.encode())), {}
+    for i, n in enumerate(random.choice(10000, 200)):
+      digit = mnist.test.images[n].reshape(28, 28)
+      pixels = photograph(digit, condition, random, sides[i % len(sides)])
+      file = tmp_path / f'{condition} {i}.png'
+      file.write_bytes(compute(tf.io.encode_png, pixels, compression=1))
+      files[str(file)] = np.argmax(mnist.test.labels[n])
+    done = run('mnist_deep.py', '--log_dir', tmp_path / 'net', '--predict', *files)
+    found = answers(done.stdout.splitlines())
+    sure = answers(line for line in done.stdout.splitlines() if 'not sure' not in line)
+    right = np.mean([found.get(file) == digit for file, digit in files.items()])
+    wrong_and_sure = sum(digit != files[file] for file, digit in sure.items()) / len(files)
+    # Of these, few of the 160x160 pixels that are looked at are ink.
+    least = 0.9 if condition in ('hairline', 'small') else 0.95
+    assert right >= least and wrong_and_sure <= 0.015, condition
 
 
 def test_a_digit_has_the_size_and_the_place_of_those_of_mnist(mnist):
@@ -95,16 +87,16 @@ def test_paper_without_a_digit_is_blank(condition, side):
 def test_a_frame_and_the_lines_of_a_grid_are_no_part_of_a_digit(seven):
   plain = np.pad(np.uint8(240 - 200 * seven), ((20, 40), (30, 30)), constant_values=240)
   expected = input_data.extract_digit(plain)
-  borders = [0], [1, 2], [0, 1, 2, 3]
-  for at, turns in [*itertools.product((0, 4), borders), (30, [0])]:
+  # Lines at these borders, some pixels inside them, or across the picture.
+  for at, sides in (0, [0]), (0, [0, 1, 2, 3]), (4, [1, 2]), (4, [0, 1, 2, 3]), (30, [0]):
     pixels = plain.copy()
-    for turn in turns:  # Lines at the border, some pixels inside it, or across the picture.
-      np.rot90(pixels, turn)[at : at + 3] = 60
+    for side in sides:
+      np.rot90(pixels, side)[at : at + 3] = 60
     pixels[10:14, 90:94] = 60  # A speck.
     np.testing.assert_allclose(input_data.extract_digit(pixels), expected, atol=0.02)
 
 
-def test_several_digits_are_not_squeezed_into_one(seven, mnist):
+def test_several_digits_are_refused_and_one_in_two_parts_is_not(seven, mnist):
   zero = enlarge(mnist.test.images[3].reshape(28, 28), 100, 100)
   half, tiny = (enlarge(mnist.test.images[0].reshape(28, 28), n, n) for n in (50, 30))
   low, middle = np.pad(half, ((50, 0), (0, 0))), np.pad(half, ((25, 25), (0, 0)))
@@ -114,11 +106,8 @@ def test_several_digits_are_not_squeezed_into_one(seven, mnist):
     for pixels in beside, beside.T:  # One above the other is the same, turned.
       with pytest.raises(ValueError, match='^several digits'):
         input_data.extract_digit(pixels)
-
-
-def test_a_five_whose_bar_does_not_touch_it_is_one_digit(seven):
   cut, bar = seven.copy(), np.argmax(np.sum(seven > 0.5, 1))
-  cut[bar + 8 : bar + 14] = 0  # A seven is a bar and a stroke, too.
+  cut[bar + 8 : bar + 14] = 0  # As in a five whose bar does not touch it.
   expected, found = (input_data.extract_digit(250 - 200 * np.pad(ink, 30)) for ink in (seven, cut))
   assert 0 < np.sum(np.abs(found - expected)) < 0.3 * np.sum(expected)
 
@@ -149,10 +138,9 @@ def test_what_is_no_picture_says_what_to_pass():
 
 
 def test_a_picture_of_12_megapixels_takes_less_memory_than_it_has(seven):
-  pixels = np.full([3000, 4000, 3], 230, np.uint8)
-  ink = np.repeat(np.repeat(np.uint8(200 * seven), 20, 0), 20, 1)
-  pixels[600:2600, 1000:3000] -= ink[..., np.newaxis]
-  expected = input_data.extract_digit(pixels[::20, ::20]).reshape(28, 28)
+  small = np.uint8(230 - 200 * np.pad(seven, ((30, 20), (50, 50)))[..., np.newaxis])
+  pixels = np.kron(small, np.ones([20, 20, 3], np.uint8))
+  expected = input_data.extract_digit(small).reshape(28, 28)
   for turned in pixels, pixels.swapaxes(0, 1), np.asfortranarray(pixels):
     tracemalloc.start()
     found = input_data.extract_digit(turned).reshape(28, 28)
@@ -162,81 +150,75 @@ def test_a_picture_of_12_megapixels_takes_less_memory_than_it_has(seven):
     assert np.sum(np.abs(found - expected)) < 0.2 * np.sum(expected)
 
 
-def exif(orientation, order):
-  """Returns the bytes that tell a JPEG file's orientation, to be put behind its first two."""
-  fields = struct.pack(f'{order}HHHIIHHIHH', 2, 271, 2, 4, 0, 274, 3, 1, orientation, 0)
-  tiff = (b'MM' if order == '>' else b'II') + struct.pack(f'{order}HI', 42, 8) + fields + b'\0' * 4
-  return b'\xff\xe1' + struct.pack('>H', len(tiff) + 8) + b'Exif\0\0' + tiff
-
-
 def test_colours_transparency_sizes_and_turned_photographs(trained_net, seven, tmp_path):
   seven = np.pad(seven, ((30, 5), (2, 60)))[..., np.newaxis]
   solid = np.ones_like(seven)
   white, black = 255 * (1 - seven), 255 * seven
   pictures = {
-    'dark.png': white,
-    'light.png': black,
-    'pale.png': 200 - 80 * seven,
-    'blue on yellow.png': np.concatenate([white, white, 100 * seven], 2),
-    'black ink on nothing.png': np.concatenate([0 * solid, black], 2),
-    'white ink on nothing.png': np.concatenate([255 * solid] * 3 + [black], 2),
-    'card.png': np.pad(np.concatenate([white] * 3 + [255 * solid], 2), ((9, 9), (9, 9), (0, 0))),
-    'small.png': white[::3, ::3],
+    'dark': white,
+    'light': black,
+    'pale': 200 - 80 * seven,
+    'blue on yellow': np.concatenate([white, white, 100 * seven], 2),
+    'black ink on nothing': np.concatenate([0 * solid, black], 2),
+    'white ink on nothing': np.concatenate([255 * solid] * 3 + [black], 2),
+    'card': np.pad(np.concatenate([white] * 3 + [255 * solid], 2), ((9, 9), (9, 9), (0, 0))),
+    'small': white[::3, ::3],
   }
   for name, pixels in pictures.items():
-    (tmp_path / name).write_bytes(encode(pixels, name[-3:]))
+    (tmp_path / f'{name}.png').write_bytes(encode(pixels))
   # As a camera stores it, by the tag 274 of CIPA DC-008, which says where row and column 0 are.
   across = white.swapaxes(0, 1)
   stored = [white, white[:, ::-1], white[::-1, ::-1], white[::-1]]
   stored += [across, across[::-1], across[::-1, ::-1], across[:, ::-1]]
   for orientation, pixels in enumerate(stored, 1):
-    content = encode(pixels, 'jpg')
-    content = content[:2] + exif(orientation, '<>'[orientation % 2]) + content[2:]
-    (tmp_path / f'turned {orientation}.jpg').write_bytes(content)
+    order, mark = ('<', b'II') if orientation % 2 else ('>', b'MM')
+    tags = 2, 271, 2, 4, 0, 274, 3, 1, orientation, 0, 0
+    exif = b'Exif\0\0' + struct.pack(f'{order}2sHIHHHIIHHIHHI', mark, 42, 8, *tags)
+    jpeg = encode(pixels, 'jpg')
+    jpeg = jpeg[:2] + struct.pack('>HH', 0xFFE1, len(exif) + 2) + exif + jpeg[2:]
+    (tmp_path / f'turned {orientation}.jpg').write_bytes(jpeg)
   files = sorted(tmp_path.iterdir())
   lines = run_here('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *files)
   assert not any('Extracting' in line for line in lines)  # It reads no MNIST.
   assert answers(lines) == {str(file): 7 for file in files}
 
 
-# 8x8 pixels of 8 bits, which are indices of 256 colours.
-BMP = struct.pack('<2sIIIIiiHH6I', b'BM', 1142, 0, 1078, 40, 8, 8, 1, 8, *[0] * 6) + bytes(1088)
-
-
 def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, seven, tmp_path):
+  """Also where the output cannot show a name."""
   seven = 255 * seven[..., np.newaxis]
+  # 8x8 pixels of 8 bits, which are indices of 256 colours.
+  bmp = struct.pack('<2sIIIIiiHH6I', b'BM', 1142, 0, 1078, 40, 8, 8, 1, 8, *[0] * 6) + bytes(1088)
   files = {  # And what is said of each.
-    'missing.png': (None, '[Errno 2] No such file'),
+    'ноль.png': (None, '[Errno 2] No such file'),
     'folder': (None, '[Errno 21] Is a directory'),
     'text.png': (b'This is no picture.', 'Unknown image file format'),
     'cut.png': (encode(seven)[:500], 'Invalid PNG'),
     'blank.png': (encode(np.full([50, 50, 3], 255)), 'blank: no digit stands out'),
     'clear.png': (encode(np.zeros([50, 50, 4])), 'blank: no digit stands out'),
     'two.png': (encode(np.tile(seven, [1, 2, 1])), 'several digits: cut out one'),
-    'palette.bmp': (BMP, 'a BMP with a palette. Save it as PNG'),
-    'good.png': (encode(seven), ''),
+    'palette.bmp': (bmp, 'a BMP with a palette. Save it as PNG'),
+    '七.png': (encode(seven), ''),
   }
   (tmp_path / 'folder').mkdir()
   for name, (content, _) in files.items():
-    if content is not None:
+    if content:
       (tmp_path / name).write_bytes(content)
   paths = [tmp_path / name for name in files]
-  done = run('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *paths)
+  env = os.environ | {'PYTHONIOENCODING': 'ascii'}
+  done = run('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *paths, env=env)
   assert done.returncode == 1 and 'Traceback' not in done.stderr
-  assert answers(done.stdout.splitlines()) == {str(tmp_path / 'good.png'): 7}
+  assert answers(done.stdout.splitlines()) == {str(tmp_path / r'\u4e03.png'): 7}
   lines = [line for line in done.stderr.splitlines() if line.startswith(str(tmp_path))]
   for line, (name, (_, reason)) in zip(lines, [*files.items()][:-1], strict=True):
-    assert line.startswith(f'{tmp_path / name}: ') and reason in line
+    shown = name.encode('ascii', 'backslashreplace').decode()
+    assert line.startswith(f'{tmp_path}/{shown}: ') and reason in line
 
 
 def test_an_answer_below_97_5_percent_is_marked_as_unsure(trained_net, tmp_path):
-  random = np.random.RandomState(0)
-  files = [tmp_path / f'{n}.png' for n in range(8)]
-  for file in files:  # Scribbles, which are no digit.
-    scribble = random.uniform(size=[4, 4]) > 0.4
+  for i, scribble in enumerate(np.random.RandomState(0).uniform(size=[8, 4, 4]) > 0.4):
     pixels = np.pad(255 - 200 * np.kron(scribble, np.ones([9, 9])), 20, constant_values=255)
-    file.write_bytes(encode(pixels[..., np.newaxis]))
-  done = run('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *files)
+    (tmp_path / f'{i}.png').write_bytes(encode(pixels[..., np.newaxis]))
+  done = run('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *tmp_path.iterdir())
   lines = done.stdout.splitlines()  # Some may be refused as several digits.
   answers(lines)
   assert any(line.endswith(', not sure)') for line in lines)
@@ -252,21 +234,10 @@ def test_what_is_no_net_of_this_form_is_named(trained_net, tmp_path, capsys):
     sess.run(tf.Variable(1.0).initializer)
     tf.train.Saver().save(sess, str(tmp_path / 'other/net'), 5)
   for place, name in (tmp_path, tmp_path), (tmp_path / 'other', tmp_path / 'other/net-5'):
-    done = run(*command, place)
     error = f'{name} is no net of deepnn. Name one in --log_dir, or train with --fast.'
-    assert done.returncode == 1 and done.stderr.splitlines()[-1:] == [error]
+    with pytest.raises(SystemExit, match=f'^{error}$'):
+      run_here(*command, place)
   with pytest.raises(SystemExit, match='2'):
     run_here(*command[:-1])
   error = '--predict needs --log_dir, the folder of a trained net\n'
   assert capsys.readouterr().err.endswith(error)
-
-
-@pytest.mark.parametrize('encoding', ['ascii', 'cp1252'])
-def test_a_name_that_the_output_cannot_show_is_escaped(trained_net, tmp_path, encoding):
-  shutil.copy('.pictures/seven.png', tmp_path / '七.png')
-  files = [tmp_path / '七.png', tmp_path / 'ноль.png', '.pictures/seven.png']
-  env = os.environ | {'PYTHONIOENCODING': encoding}
-  done = run('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *files, env=env)
-  assert done.returncode == 1 and len(done.stdout.splitlines()) == 2
-  assert str(tmp_path / r'\u4e03.png') in done.stdout
-  assert r'\u043d\u043e\u043b\u044c.png: ' in done.stderr
