@@ -231,8 +231,10 @@ def predict(flags):
   return status
 
 
-def parse(argv):
-  """Returns the values of the flags; `--fast` changes the defaults."""
+if __name__ == '__main__':
+  # A prompt, a notebook or an editor's interactive window has no command line for this program.
+  from_shell = os.path.basename(globals().get('__file__', '-')) == os.path.basename(sys.argv[0])
+  argv = sys.argv[1:] if from_shell else []
   parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
   parser.add_argument('--data_dir', default='MNIST_data', help='folder of the MNIST archives')
   parser.add_argument('--steps', type=int, default=20000, help='training steps in all')
@@ -249,14 +251,7 @@ def parse(argv):
   flags = parser.parse_args(argv)
   if flags.predict and not flags.log_dir:
     parser.error('--predict needs --log_dir, the folder of a trained net')
-  return flags
-
-
-if __name__ == '__main__':
-  # A prompt, a notebook or an editor's interactive window has no command line for this program.
-  from_shell = os.path.basename(globals().get('__file__', '-')) == os.path.basename(sys.argv[0])
-  arguments = parse(sys.argv[1:] if from_shell else [])
   with tf.Graph().as_default():
-    status = predict(arguments) if arguments.predict else main(arguments)
+    status = predict(flags) if flags.predict else main(flags)
   if from_shell:
     sys.exit(status)
