@@ -249,6 +249,8 @@ if __name__ == '__main__':
   flags = parser.parse_args(argv)
   if flags.predict and not flags.log_dir:
     parser.error('--predict needs --log_dir, the folder of a trained net')
+  if flags.steps < 0 or flags.batch_size < 1:
+    parser.error('--steps has to be at least 0, and --batch_size at least 1')
   with tf.Graph().as_default():
     status = predict(flags) if flags.predict else main(flags)
   if from_shell:
