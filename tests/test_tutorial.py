@@ -83,15 +83,8 @@ def nets(tmp_path_factory, digits):
 
 @pytest.mark.parametrize('schedule, steps', [(DEEP, 20000), (FAST, 620)], ids=['deep', 'fast'])
 def test_a_programs_flags_are_its_schedule(schedule, steps, digits, tmp_path):
-  flags = [
-    '--seed',
-    2,
-    '--data_dir',
-    digits,
-    '--log_dir',
-    tmp_path,
-    *['--fast'] * schedule['fast'],
-  ]
+  flags = ['--seed', 2, '--data_dir', digits, '--log_dir', tmp_path]
+  flags += ['--fast'] * schedule['fast']
   run_here('mnist_deep.py', *flags, '--steps', 2)
   train(schedule, steps=2, data_dir=digits, log_dir=f'{tmp_path}/figures')
   saved, expected = variables(tmp_path), variables(tmp_path / 'figures')
