@@ -251,6 +251,8 @@ if __name__ == '__main__':
     parser.error('--predict needs --log_dir, the folder of a trained net')
   if flags.steps < 0 or flags.batch_size < 1:
     parser.error('--steps has to be at least 0, and --batch_size at least 1')
+  if {*(flags.log_dir or '')} & {*'[*?'}:
+    parser.error('--log_dir has [, * or ? in it, for TensorFlow a pattern of names')
   with tf.Graph().as_default():
     status = predict(flags) if flags.predict else main(flags)
   if from_shell:

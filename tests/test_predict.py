@@ -224,7 +224,7 @@ def test_an_answer_below_97_5_percent_is_marked_as_unsure(trained_net, tmp_path)
   assert any(line.endswith(', not sure)') for line in lines)
 
 
-def test_what_is_no_net_of_this_form_is_named(trained_net, tmp_path, capsys):
+def test_what_is_no_net_of_this_form_is_named(trained_net, tmp_path):
   for file in trained_net.folder.glob('model.ckpt-140.*'):  # Without the file `checkpoint`.
     shutil.copy(file, tmp_path)
   command = 'mnist_deep.py', '--predict', '.pictures/seven.png', '--log_dir'
@@ -237,7 +237,3 @@ def test_what_is_no_net_of_this_form_is_named(trained_net, tmp_path, capsys):
     error = f'{name} is no net of deepnn. Name one in --log_dir, or train with --fast.'
     with pytest.raises(SystemExit, match=f'^{error}$'):
       run_here(*command, place)
-  with pytest.raises(SystemExit, match='2'):
-    run_here(*command[:-1])
-  error = '--predict needs --log_dir, the folder of a trained net\n'
-  assert capsys.readouterr().err.endswith(error)

@@ -50,9 +50,16 @@ def test_bfloat16_learns_about_the_same_and_says_where_it_is_fast(digits, tmp_pa
   assert os.environ['TF_ENABLE_ONEDNN_OPTS'] == '0' or np.any(single != half)
 
 
-@pytest.mark.parametrize('flags', ['--steps -5', '--batch_size 0', '--batch_size -3'])
-def test_a_number_that_makes_no_sense_is_a_usage_error(flags, capsys):
+WRONG = {
+  '--steps -5': '--steps has to be at least 0, and --batch_size at least 1',
+  '--batch_size 0': '--steps has to be at least 0, and --batch_size at least 1',
+  '--log_dir a/lr=[1]': '--log_dir has [, * or ? in it, for TensorFlow a pattern of names',
+  '--predict a.png': '--predict needs --log_dir, the folder of a trained net',
+}
+
+
+@pytest.mark.parametrize('flags', WRONG)
+def test_flags_that_make_no_sense_are_a_usage_error(flags, capsys):
   with pytest.raises(SystemExit, match='2'):
     run_here('mnist_deep.py', *flags.split())
-  error = 'error: --steps has to be at least 0, and --batch_size at least 1\n'
-  assert capsys.readouterr().err.endswith(error)
+  assert capsys.readouterr().err.endswith(f'error: {WRONG[flags]}\n')
