@@ -124,21 +124,19 @@ def main(flags):
         batch = mnist.train.next_batch(flags.batch_size)
         images = shift(batch[0], random) if flags.fast else batch[0]
         if i % 100 == 0:
-          feed = {x: images, y_: batch[1], keep_prob: 1.0}
-          train_accuracy, summary = sess.run([accuracy, merged], feed)
-          print('step %d, training accuracy %g' % (i, train_accuracy), flush=True)
-          check_weights(norm.eval(), i)
+          acc, summary = sess.run([accuracy, merged], {x: images, y_: batch[1], keep_prob: 1.0})
+          print('step %d, training accuracy %g' % (i, acc), flush=True)
+          check_weights(norm, global_step)
           train_writer.add_summary(summary, i)
         step = train_fc if flags.fast and i >= 0.75 * flags.steps else train_step
         step.run(feed_dict={x: images, y_: batch[1], keep_prob: flags.keep_prob})
         if flags.log_dir and ((i + 1) % 1000 == 0 or i + 1 == flags.steps):
-          check_weights(norm.eval(), i + 1)
-          saver.save(sess, folder + '/model.ckpt', i + 1)
-          means = evaluate(sess, [cross_entropy, accuracy], mnist.validation, x, y_, keep_prob)
-          validation_writer.add_summary(sess.run(merged, means), i + 1)  # The means are fed.
-      check_weights(norm.eval(), global_step.eval())  # A checkpoint may hold a lost net.
-      means = evaluate(sess, [accuracy], mnist.test, x, y_, keep_prob)
-      print('test accuracy %g' % means[accuracy])
+          check_weights(norm, global_step)
+          saver.save(sess, folder + '/model.ckpt', global_step)
+          loss, acc = evaluate(sess, [cross_entropy, accuracy], mnist.validation, x, y_, keep_prob)
+          validation_writer.add_summary(merged.eval({cross_entropy: loss, accuracy: acc}), i + 1)
+      check_weights(norm, global_step)  # A checkpoint may hold a lost net.
+      print('test accuracy %g' % evaluate(sess, accuracy, mnist.test, x, y_, keep_prob))
     except KeyboardInterrupt:
       return save_after_ctrl_c(sess, saver, folder, norm, global_step)
 
@@ -157,18 +155,18 @@ def initialize(sess, saver, folder, flags, global_step):
     print('Resuming at step %d of %d.' % (global_step.eval(), flags.steps), flush=True)
 
 
-def check_weights(norm, step):
+def check_weights(norm, global_step):
   """Raises an error if the norm of the variables is not finite, so that no such net is saved."""
-  if not np.isfinite(norm):
+  if not np.isfinite(norm.eval()):
     message = 'The weights are no longer finite at step %d. Try a smaller --learning_rate.'
-    raise FloatingPointError(message % step)
+    raise FloatingPointError(message % global_step.eval())
 
 
 def save_after_ctrl_c(sess, saver, folder, norm, global_step):
   """Saves the net, while a second Ctrl-C does nothing, and says how to resume; returns 130."""
   handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
   try:
-    check_weights(norm.eval(), global_step.eval())
+    check_weights(norm, global_step)
     saver.save(sess, folder + '/model.ckpt', global_step)
     message = 'Stopped after %d steps. To resume, use the same flags and --log_dir "%s"'
     print(printable(message % (global_step.eval(), folder)), flush=True)
@@ -177,13 +175,13 @@ def save_after_ctrl_c(sess, saver, folder, norm, global_step):
     signal.signal(signal.SIGINT, handler)
 
 
-def evaluate(sess, tensors, data, x, y_, keep_prob):
-  """Returns {tensor: its mean over a data set}; 10,000 images at once would take a gigabyte."""
-  totals = np.zeros(len(tensors))
+def evaluate(sess, fetches, data, x, y_, keep_prob):
+  """Returns the mean of `fetches` over a data set; 10,000 images at once would take a gigabyte."""
+  total = 0
   for i in range(0, data.num_examples, 500):
     feed = {x: data.images[i : i + 500], y_: data.labels[i : i + 500], keep_prob: 1.0}
-    totals += np.multiply(sess.run(tensors, feed), len(feed[x]))
-  return dict(zip(tensors, totals / data.num_examples, strict=True))
+    total += len(feed[x]) * np.array(sess.run(fetches, feed), float)
+  return total / data.num_examples
 
 
 def shift(images, random):
@@ -231,8 +229,10 @@ def predict(flags):
   return status
 
 
-def parse(argv):
-  """Returns the values of the flags; `--fast` changes the defaults."""
+if __name__ == '__main__':
+  # A prompt, a notebook or an editor's interactive window has no command line for this program.
+  from_shell = os.path.basename(globals().get('__file__', '-')) == os.path.basename(sys.argv[0])
+  argv = sys.argv[1:] if from_shell else []
   parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
   parser.add_argument('--data_dir', default='MNIST_data', help='folder of the MNIST archives')
   parser.add_argument('--steps', type=int, default=20000, help='training steps in all')
@@ -249,14 +249,9 @@ def parse(argv):
   flags = parser.parse_args(argv)
   if flags.predict and not flags.log_dir:
     parser.error('--predict needs --log_dir, the folder of a trained net')
-  return flags
-
-
-if __name__ == '__main__':
-  # A prompt, a notebook or an editor's interactive window has no command line for this program.
-  from_shell = os.path.basename(globals().get('__file__', '-')) == os.path.basename(sys.argv[0])
-  arguments = parse(sys.argv[1:] if from_shell else [])
+  if flags.steps < 0 or flags.batch_size < 1:
+    parser.error('--steps has to be at least 0, and --batch_size at least 1')
   with tf.Graph().as_default():
-    status = predict(arguments) if arguments.predict else main(arguments)
+    status = predict(flags) if flags.predict else main(flags)
   if from_shell:
     sys.exit(status)

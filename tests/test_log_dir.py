@@ -33,6 +33,15 @@ def curve(folder, name):
   return [(step, value.simple_value) for step, value in found if value.tag == f'summaries/{name}']
 
 
+def save(values, folder, step):
+  """Makes variables, {name: value}, the last checkpoint in a folder."""
+  with tf.Graph().as_default(), tf.Session() as sess:
+    for name, value in values.items():
+      tf.Variable(np.array(value), name=name)
+    sess.run(tf.global_variables_initializer())
+    tf.train.Saver().save(sess, f'{folder}/model.ckpt', step)
+
+
 @pytest.fixture
 def flags(digits, tmp_path):
   """Flags for a run of small steps on few digits, which keeps its net in `tmp_path`."""
@@ -110,11 +119,8 @@ def test_ctrl_c_does_not_save_a_net_whose_weights_are_lost(flags, tmp_path):
 
 def test_a_lost_net_is_not_resumed(flags, tmp_path):
   train('--steps', 1, *flags)
-  with tf.Graph().as_default(), tf.Session() as sess:
-    for name, value in variables(tmp_path).items():
-      tf.Variable(value * np.nan if name == 'fc1/Variable' else value, name=name)
-    sess.run(tf.global_variables_initializer())
-    tf.train.Saver().save(sess, f'{tmp_path}/model.ckpt', 1)
+  saved = variables(tmp_path)
+  save(saved | {'fc1/Variable': saved['fc1/Variable'] * np.nan}, tmp_path, 1)
   with pytest.raises(FloatingPointError, match=LOST.format(1)):
     train('--steps', 1, *flags)
 

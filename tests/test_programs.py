@@ -48,3 +48,11 @@ def test_bfloat16_learns_about_the_same_and_says_where_it_is_fast(digits, tmp_pa
   assert half.dtype == np.float32 and np.mean(np.abs(single - half)) < 2e-4
   # Without oneDNN, TensorFlow ignores the flag.
   assert os.environ['TF_ENABLE_ONEDNN_OPTS'] == '0' or np.any(single != half)
+
+
+@pytest.mark.parametrize('flags', ['--steps -5', '--batch_size 0', '--batch_size -3'])
+def test_a_number_that_makes_no_sense_is_a_usage_error(flags, capsys):
+  with pytest.raises(SystemExit, match='2'):
+    run_here('mnist_deep.py', *flags.split())
+  error = 'error: --steps has to be at least 0, and --batch_size at least 1\n'
+  assert capsys.readouterr().err.endswith(error)

@@ -25,8 +25,8 @@ def test_both_programs_are_pasted_and_the_prompt_stays_alive(tmp_path, digits, p
     steps, folder = terminal.wait_for(STOPPED).groups()
     assert variables(folder)['global_step'] == int(steps)
     # Its flags are still there, so it can run again.
-    terminal.paste(f'arguments.data_dir, arguments.steps = {digits!r}, 0\n')
-    terminal.paste('with tf.Graph().as_default():\n  main(arguments)\n\n')
+    terminal.paste(f'flags.data_dir, flags.steps = {digits!r}, 0\n')
+    terminal.paste('with tf.Graph().as_default():\n  main(flags)\n\n')
     terminal.wait_for(r'^test accuracy 0\.\d+')
     assert terminal.leave() == 0
 

@@ -1,5 +1,6 @@
 """Every figure of the tutorial's two programs, seen in what they print and learn, beside Keras."""
 
+import argparse
 import contextlib
 import io
 import pathlib
@@ -8,10 +9,10 @@ import tempfile
 
 import numpy as np
 import pytest
-from test_log_dir import curve
+from test_log_dir import curve, save
 
 from conftest import lines_of, run, run_here, variables
-from mnist_deep import deepnn, main, max_pool_2x2, parse, tf
+from mnist_deep import deepnn, main, max_pool_2x2, tf
 from photographs import compute
 
 # Trains the Keras net of the benchmark from the same weights, with batches that it takes itself.
@@ -50,12 +51,15 @@ def initial_weights():
     return sess.run(tf.trainable_variables())
 
 
-def train(keep_prob, *argv):
-  """Trains mnist_deep.py, which keeps neurons with that probability; returns what it prints."""
-  flags = parse([str(word) for word in ('--seed', 2, *argv)])
-  flags.keep_prob = keep_prob
-  printed = io.StringIO()
-  with tf.Graph().as_default(), contextlib.redirect_stdout(printed):
+# What the tutorial's schedule and that of --fast are, beside the number of their steps.
+DEEP = {'fast': False, 'batch_size': 50, 'learning_rate': 1e-4, 'beta2': 0.999, 'keep_prob': 0.5}
+FAST = {'fast': True, 'batch_size': 100, 'learning_rate': 4e-3, 'beta2': 0.97, 'keep_prob': 0.7}
+
+
+def train(schedule, **flags):
+  """Trains the net of mnist_deep.py from a seed of 2, and returns what it prints."""
+  flags = argparse.Namespace(seed=2, bfloat16=False, **schedule | flags)
+  with tf.Graph().as_default(), contextlib.redirect_stdout(io.StringIO()) as printed:
     main(flags)
   return printed.getvalue().splitlines()
 
@@ -64,10 +68,9 @@ def train(keep_prob, *argv):
 def nets(tmp_path_factory, digits):
   """What the tutorial's schedule printed; for it and --fast: weights before, after, Keras's."""
   folder = tmp_path_factory.mktemp('nets')
-  slow, fast = ['--data_dir', digits, '--log_dir', folder / 'slow'], ['--data_dir', digits]
-  fast += ['--log_dir', folder / 'fast', '--fast', '--steps', 5, '--learning_rate', 2e-5]
-  lines = train(1.0, '--steps', 3, *slow)
-  train(1.0, *fast)
+  data = {'data_dir': digits, 'keep_prob': 1.0}
+  lines = train(DEEP, steps=3, log_dir=f'{folder}/slow', **data)
+  train(FAST, steps=5, log_dir=f'{folder}/fast', **data | {'learning_rate': 2e-5})
   weights = initial_weights()
   scaled = [W * (10 / np.sqrt(W[..., 0].size) if W.ndim > 1 else 0) for W in weights]
   recipes = [(weights, 3, 50, 1e-4, 0.999, 1.0, False), (scaled, 5, 100, 2e-5, 0.97, 1.0, True)]
@@ -78,12 +81,16 @@ def nets(tmp_path_factory, digits):
   return lines, *zip([weights, scaled], afters, answers, strict=True)
 
 
-def test_the_flags_have_the_tutorials_defaults_and_fast_changes_them():
-  names = 'steps', 'batch_size', 'learning_rate', 'beta2', 'keep_prob'
-  tutorial, fast, seven = parse([]), parse(['--fast']), parse(['--steps', '7', '--fast'])
-  assert [getattr(tutorial, name) for name in names] == [20000, 50, 1e-4, 0.999, 0.5]
-  assert [getattr(fast, name) for name in names] == [620, 100, 4e-3, 0.97, 0.7]
-  assert seven.steps == 7
+@pytest.mark.parametrize('schedule, steps', [(DEEP, 20000), (FAST, 620)], ids=['deep', 'fast'])
+def test_a_programs_flags_are_its_schedule(schedule, steps, digits, tmp_path):
+  flags = ['--seed', 2, '--data_dir', digits, '--log_dir', tmp_path]
+  flags += ['--fast'] * schedule['fast']
+  run_here('mnist_deep.py', *flags, '--steps', 2)
+  train(schedule, steps=2, data_dir=digits, log_dir=f'{tmp_path}/figures')
+  saved, expected = variables(tmp_path), variables(tmp_path / 'figures')
+  assert all(np.array_equal(value, saved[name]) for name, value in expected.items())
+  save(saved | {'global_step': steps}, tmp_path, steps)  # After its last step, it trains no more.
+  assert f'Resuming at step {steps} of {steps}.' in run_here('mnist_deep.py', *flags)
 
 
 def test_deep_starts_from_small_random_weights_and_biases_of_a_tenth():
@@ -119,7 +126,7 @@ def test_the_test_accuracy_is_of_all_test_digits_without_dropout(nets):
 
 def test_neurons_drop_out_of_the_training_steps_only(nets, digits, tmp_path):
   """What drops out learns nothing, so without all of its neurons fc1 stays as it was."""
-  lines = train(1e-7, '--steps', 1, '--data_dir', digits, '--log_dir', tmp_path)
+  lines = train(DEEP | {'keep_prob': 1e-7}, steps=1, data_dir=digits, log_dir=str(tmp_path))
   assert lines[5] == nets[0][5] and lines[5].startswith('step 0, training accuracy ')
   loss = pytest.approx(nets[1][2][2][0], rel=1e-4)  # Keras's of this batch, without dropout.
   assert curve(tmp_path / 'training', 'cross_entropy') == [(0, loss)]
