@@ -584,7 +584,7 @@ def _call(function, order, /, *arguments, **keywords):
   starts_with_number = not arguments or isinstance(arguments[0], (int, np.integer))
   order = orders[0 if starts_with_number else -1]
   if len(arguments) > len(order):
-    raise TypeError(f'{function.__name__} takes {len(order)} arguments, not {len(arguments)}')
+    raise TypeError(f'{len(arguments)} arguments were given, at most are {", ".join(order)}')
   defaults = {key: ast.literal_eval(value) for key, value in order.items() if value}
   keywords = {key if key in order else _KEYWORDS.get(key, key): keywords[key] for key in keywords}
   keywords = defaults | dict(zip(order, arguments, strict=False)) | keywords
@@ -736,7 +736,7 @@ def _excepthook(kind, error, trace):
   """Prints an error as Python does, without the calls of this file that run the script."""
   here = r'(.*[\\/])?input_data\.py", line \d+, in (<module>|<lambda>|_run|_import|_get_code)'
   text = ''.join(traceback.format_exception(kind, error, trace))
-  text = re.sub(rf'(?m)^ +File "(<frozen importlib.*|{here})\n(    .*\n)*', '', text)
+  text = re.sub(rf'(?m)^( +)File "(<frozen importlib.*|{here})\n(\1  .*\n)*', '', text)
   text = re.sub(r'(?m)^Traceback .*\n(?!  File ".*, in )', '', text)
   print(text, end='', file=sys.stderr)
 
