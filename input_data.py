@@ -380,23 +380,37 @@ def apply_exif(pixels, content):
 
 # ---- Old texts: what lets a program of 2015 to 2019 run unchanged ------------------------------
 
-_V1 = 'tensorflow.compat.v1'
 _CELLS = 'tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:'
 _LAYER = 'tensorflow.python.layers.layers:'
-_CONV = "inputs,num_outputs,kernel_size,stride,padding='SAME',data_format,activation_fn='relu'"
-_DENSE = "inputs,num_outputs,activation_fn='relu',normalizer_fn,normalizer_params"
-_POOL = 'inputs,kernel_size,stride=2,padding'
+_WEIGHTS = (
+  'normalizer_fn,normalizer_params,kernel_initializer,kernel_regularizer,bias_initializer,'
+  'bias_regularizer,reuse'
+)
+_DENSE = f"inputs,num_outputs,activation_fn='relu',{_WEIGHTS},default_name='fully_connected'"
+_CONV = (
+  "inputs,num_outputs,kernel_size,strides=1,padding='SAME',data_format,dilation_rate,"
+  f"activation_fn='relu',{_WEIGHTS},default_name='Conv'"
+)
+_TRANSPOSE = _CONV.replace('dilation_rate,', '').replace("'Conv'", "'Conv2d_transpose'")
+_DROPOUT = 'inputs,keep_prob=0.5,noise_shape,training=True,outputs_collections,name,seed'
+_POOL = "inputs,kernel_size,strides=2,padding='VALID',data_format,outputs_collections,name"
+_NORM = (
+  'inputs,momentum=0.999,center,scale=False,epsilon,activation_fn,param_initializers,'
+  "param_regularizers,updates_collections,training=True,reuse,default_name='BatchNorm'"
+)
 _XAVIER = "here:_variance_scaling(uniform=True,seed,dtype,factor=1,mode='FAN_AVG')"
 # TensorFlow 1's names, each with today's: one of tensorflow.compat.v1, or MODULE:NAME. In brackets
-# are arguments in TensorFlow 1's order, with its defaults where today's are others.
+# are arguments in TensorFlow 1's order, with its defaults where today's are others; behind a bar
+# the order if the first is not a number.
 _OLD = f"""
 mul=multiply sub=subtract neg=negative inv=reciprocal pack=stack unpack=unstack select=where
 listdiff=setdiff1d complex_abs=abs initialize_all_tables=tables_initializer nn.rnn=nn.static_rnn
-concat=concat(axis,values) split=split(axis,num_or_size_splits,value)
+concat=concat(axis,values,name|values,axis,name) nn.dropout=here:_dropout
+split=split(axis,num_or_size_splits,value,name|value,num_or_size_splits,axis,num,name)
 batch_matmul=matmul(a,b,adjoint_a,adjoint_b) scalar_summary=summary.scalar(name,tensor,collections)
 image_summary=summary.image(name,tensor,max_outputs,collections)
 histogram_summary=summary.histogram(name,values,collections) audio_summary=summary.audio
-merge_summary=summary.merge merge_all_summaries=summary.merge_all nn.dropout=here:_dropout
+merge_summary=summary.merge merge_all_summaries=summary.merge_all
 train.SummaryWriter=summary.FileWriter train.SyncReplicasOptimizerV2=train.SyncReplicasOptimizer
 nn.bidirectional_rnn=nn.static_bidirectional_rnn nn.rnn_cell={_CELLS} layers={_LAYER}
 nn.softmax_cross_entropy_with_logits=(logits,labels,dim,name)
@@ -404,24 +418,26 @@ nn.sparse_softmax_cross_entropy_with_logits=(logits,labels,name)
 nn.sigmoid_cross_entropy_with_logits=(logits,labels,name) contrib.rnn.static_rnn=nn.static_rnn
 layers.batch_normalization=here:_batch_norm contrib.framework.arg_scope=here:_arg_scope
 contrib.framework.get_or_create_global_step=train.get_or_create_global_step
-contrib.layers.avg_pool2d={_LAYER}average_pooling2d({_POOL})
-contrib.layers.batch_norm=here:_batch_norm(inputs,decay=0.999,scale=False,is_training=True)
-contrib.layers.conv2d={_LAYER}conv2d({_CONV}) contrib.layers.convolution2d={_LAYER}conv2d({_CONV})
-contrib.layers.conv2d_transpose={_LAYER}conv2d_transpose({_CONV})
-contrib.layers.dropout={_LAYER}dropout(inputs,keep_prob=0.5,noise_shape,is_training=True)
-contrib.layers.flatten={_LAYER}flatten(inputs) contrib.layers.relu={_LAYER}dense({_DENSE})
-contrib.layers.fully_connected={_LAYER}dense({_DENSE})
-contrib.layers.linear={_LAYER}dense(inputs,num_outputs,activation_fn)
-contrib.layers.l1_regularizer=here:_regularizer(scale,power=1)
-contrib.layers.l2_regularizer=here:_regularizer(scale)
-contrib.layers.max_pool2d={_LAYER}max_pooling2d({_POOL}) contrib.layers.softmax=nn.softmax
+contrib.layers.arg_scope=here:_arg_scope contrib.layers.softmax=nn.softmax
+contrib.layers.avg_pool2d={_LAYER}AveragePooling2D({_POOL},default_name='AvgPool2D')
+contrib.layers.batch_norm=here:_batch_norm({_NORM})
+contrib.layers.conv2d={_LAYER}Conv2D({_CONV}) contrib.layers.convolution2d={_LAYER}Conv2D({_CONV})
+contrib.layers.conv2d_transpose={_LAYER}Conv2DTranspose({_TRANSPOSE})
+contrib.layers.convolution2d_transpose={_LAYER}Conv2DTranspose({_TRANSPOSE})
+contrib.layers.dropout={_LAYER}dropout({_DROPOUT})
+contrib.layers.flatten={_LAYER}flatten(inputs,outputs_collections,name)
+contrib.layers.fully_connected={_LAYER}Dense({_DENSE}) contrib.layers.relu={_LAYER}Dense({_DENSE})
+contrib.layers.l1_regularizer=here:_regularizer(scale,name,norm='l1')
+contrib.layers.l2_regularizer=here:_regularizer
+contrib.layers.linear={_LAYER}Dense({_DENSE.replace("='relu'", '')})
+contrib.layers.max_pool2d={_LAYER}MaxPooling2D({_POOL},default_name='MaxPool2D')
 contrib.layers.variance_scaling_initializer=here:_variance_scaling
 contrib.layers.xavier_initializer={_XAVIER} contrib.layers.xavier_initializer_conv2d={_XAVIER}
 contrib.learn.datasets.base=here: contrib.learn.datasets.mnist=here:
 contrib.learn.datasets.load_dataset=here:_load_dataset
 contrib.learn.datasets.load_mnist=here:read_data_sets
 contrib.rnn={_CELLS} contrib.rnn.static_bidirectional_rnn=nn.static_bidirectional_rnn
-contrib.util={_V1}: contrib.layers.arg_scope=here:_arg_scope contrib.slim=tf_slim:
+contrib.util=tensorflow.compat.v1: contrib.slim=tf_slim:
 contrib.tensorboard.plugins.projector=tensorboard.plugins.projector:
 examples.tutorials.mnist.input_data=here: compat=tensorflow.compat: core=tensorflow.core:
 keras=tensorflow.keras: python=tensorflow.python:
@@ -431,7 +447,8 @@ _KEYWORDS = """
 adj_x=adjoint_a adj_y=adjoint_b biases_initializer=bias_initializer concat_dim=axis decay=momentum
 biases_regularizer=bias_regularizer is_training=training max_images=max_outputs rate=dilation_rate
 num_split=num_or_size_splits scope=name split_dim=axis stride=strides tag=name tags=name
-targets=labels weights_initializer=kernel_initializer weights_regularizer=kernel_regularizer
+targets=labels values=tensor weights_initializer=kernel_initializer
+weights_regularizer=kernel_regularizer
 """
 _KEYWORDS = dict(row.split('=') for row in _KEYWORDS.split())
 # Folders within contrib's modules: contrib.layers.python.layers has what contrib.layers has.
@@ -439,7 +456,7 @@ _INNER = 'python ops learn layers framework initializers regularizers rnn core_r
 _GONE = {  # What to do about a name that is gone, by how it begins.
   'contrib.slim': 'is the package tf_slim today: pip install tf_slim',
   'contrib.tensorboard': 'is the package tensorboard today: pip install tensorboard',
-  'examples': 'is of the tutorial "Mechanics 101": put it beside your script, and `import mnist`',
+  'examples': 'is of another tutorial ("Mechanics 101"): put it beside the script and import it',
   'estimator': 'left TensorFlow with version 2.16: train in a loop, or with Keras',
   'contrib': 'left TensorFlow with version 2.0: use tf.nn, tf.layers and tf.train',
   '': 'is not in TensorFlow today',
@@ -462,16 +479,21 @@ class _Module(types.ModuleType):
       found = _Module('tensorflow.' + path)
     else:
       today, _, order = today.partition('(')
-      module, _, attribute = (today or path).rpartition(':')
       try:
-        module = _HERE if module == 'here' else importlib.import_module(module or _V1)
-        found = functools.reduce(getattr, filter(None, attribute.split('.')), module)
+        found = _find(today or path)
       except (AttributeError, ImportError):
         advice = next(_GONE[gone] for gone in _GONE if path.startswith(gone))
         raise AttributeError(f'tf.{path} {advice}') from None
       found = functools.partial(_call, found, order.rstrip(')')) if order else found
     setattr(self, name, found)
     return found
+
+
+def _find(name):
+  """Returns what MODULE:NAME, or a name of tensorflow.compat.v1, means."""
+  module, _, name = name.rpartition(':')
+  module = _HERE if module == 'here' else importlib.import_module(module or 'tensorflow.compat.v1')
+  return functools.reduce(getattr, filter(None, name.split('.')), module)
 
 
 @functools.cache
@@ -485,60 +507,121 @@ def tensorflow_1():
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # Fast CPU kernels, also without AVX-512.
   import tensorflow.compat.v1 as tf
-  from tensorflow.python.framework import random_seed
-  from tensorflow.python.ops import math_ops, random_ops
 
   tf.logging.set_verbosity(tf.logging.ERROR)
   warnings.filterwarnings('ignore', module='tensorflow.python')  # That tf.layers is deprecated.
   tf.disable_v2_behavior()
   tf.flags.FlagValues._parse_flags = lambda flags: flags(sys.argv)
-  graph = _default_graph = tf.get_default_graph
-  get_seed, today_uniform = random_seed.get_seed, random_ops.random_uniform
-  today_dims = math_ops._ReductionDims
-
-  def get_seed_1(seed):
-    counts = seed is None and graph().seed is not None
-    return get_seed(graph().version if counts else seed)
-
-  def random_uniform(shape, minval=0, *rest, **keywords):
-    # A Python integer makes fewer nodes today; NumPy's makes as many as it did.
-    minval = np.int64(minval) if isinstance(minval, int) else minval
-    return today_uniform(shape, minval, *rest, **keywords)
-
-  def reduction_dims(x, axis):
-    counts = axis is None and isinstance(x, tf.Variable)  # Today's makes fewer nodes.
-    return tf.range(0, tf.rank(x)) if counts else today_dims(x, axis)
-
-  random_seed.get_seed, random_ops.random_uniform = get_seed_1, random_uniform
-  math_ops._ReductionDims = reduction_dims
-  tf.random_uniform = tf.random.uniform = random_uniform
+  _default_graph = tf.get_default_graph
+  _make_nodes_of_1_15(tf)
   module = _Module('tensorflow')
-  names = {*dir(tf), *_OLD} - {'print'}  # The oldest versions had no tf.print.
+  names = {*dir(tf), *_OLD, 'contrib'} - {'print'}  # The oldest versions had no tf.print.
   module.__all__ = [name for name in names if name[0] != '_' and '.' not in name]
   module.contrib.layers.__all__ = [old[15:] for old in _OLD if old.startswith('contrib.layers.')]
   return module
 
 
+def _make_nodes_of_1_15(tf):
+  """Changes the functions of today that make fewer nodes than 1.15, because seeds count them."""
+  from tensorflow.python.framework import random_seed
+  from tensorflow.python.layers import layers
+  from tensorflow.python.ops import array_ops, math_ops, nn, nn_ops, random_ops
+
+  def get_seed(today, seed):
+    graph = tf.get_default_graph()
+    return today(graph.version if seed is None and graph.seed is not None else seed)
+
+  def random_uniform(today, shape, minval=0, *rest, **keywords):
+    minval = np.int64(minval) if isinstance(minval, int) else minval
+    return today(shape, minval, *rest, **keywords)
+
+  def reduction_dims(today, x, axis):
+    counts = axis is None and isinstance(x, tf.Variable)
+    return tf.range(0, tf.rank(x)) if counts else today(x, axis)
+
+  def split(today, value, num_or_size_splits, *rest, **keywords):
+    tf.no_op() if isinstance(num_or_size_splits, int) else None
+    return today(value, num_or_size_splits, *rest, **keywords)
+
+  def one_hot(today, indices, depth, on_value=None, off_value=None, *rest, **keywords):
+    [tf.no_op() for value in (on_value, off_value) if value is not None]
+    return today(indices, depth, on_value, off_value, *rest, **keywords)
+
+  def zeros(today, value, shape, *rest, **keywords):
+    if isinstance(shape, (list, tuple)) and any(map(tf.is_tensor, shape)):
+      tf.less(math.prod(shape[1:], start=shape[0]), 1000)
+    return today(value, shape, *rest, **keywords)
+
+  def convolution(today, *arguments, **keywords):
+    tf.no_op()
+    return today(*arguments, **keywords)
+
+  def flatten(today, inputs, *rest, **keywords):
+    if inputs.shape[0].value is None and inputs.shape[1:].is_fully_defined():
+      tf.no_op(), tf.shape(inputs)[0]
+    return today(inputs, *rest, **keywords)
+
+  for function, name, *owners in (
+    (get_seed, 'get_seed', random_seed),
+    (random_uniform, 'random_uniform', random_ops, tf),
+    (random_uniform, 'uniform', tf.random),
+    (reduction_dims, '_ReductionDims', math_ops),
+    (split, 'split', array_ops, tf),
+    (one_hot, 'one_hot', array_ops, tf),
+    (zeros, '_constant_if_small', array_ops),
+    (convolution, 'convolution_v2', nn_ops),
+    (flatten, 'flatten', layers),
+  ):
+    function = functools.partial(function, getattr(owners[0], name))
+    for owner in owners:
+      setattr(owner, name, function)
+  nn.dropout = nn_ops.dropout_v2 = _dropout
+
+
 def _call(function, order, /, *arguments, **keywords):
-  """Calls a function of today with TensorFlow 1's arguments."""
-  defaults = dict(re.findall(r'(\w+)=?([^,]*)', order))
-  order = [*defaults]
-  if order[0] == 'axis' and arguments and not isinstance(arguments[0], (int, np.integer)):
-    order.reverse()  # As since version 1.0.
-  defaults = {key: ast.literal_eval(value) for key, value in defaults.items() if value}
+  """Calls a function of today, or makes a layer, with TensorFlow 1's arguments."""
+  orders = [dict(re.findall(r'(\w+)=?([^,]*)', names)) for names in order.split('|')]
+  starts_with_number = not arguments or isinstance(arguments[0], (int, np.integer))
+  order = orders[0 if starts_with_number else -1]
+  if len(arguments) > len(order):
+    raise TypeError(f'{len(arguments)} arguments were given, at most are {", ".join(order)}')
+  defaults = {key: ast.literal_eval(value) for key, value in order.items() if value}
+  keywords = {key if key in order else _KEYWORDS.get(key, key): keywords[key] for key in keywords}
   keywords = defaults | dict(zip(order, arguments, strict=False)) | keywords
-  keywords = {_KEYWORDS.get(key, key): value for key, value in keywords.items()}
-  activation_fn, normalizer_fn = keywords.pop('activation_fn', 0), keywords.pop('normalizer_fn', 0)
-  parameters = keywords.pop('normalizer_params', None) or {}
-  if normalizer_fn or keywords.get('bias_initializer', '') is None:
-    keywords['use_bias'] = False
   if 'keep_prob' in keywords:
     keywords['rate'] = 1 - keywords.pop('keep_prob')
-  first = [keywords.pop(k) for k in ('inputs', 'num_outputs', 'kernel_size') if k in keywords]
-  outputs = function(*first, **keywords)
-  outputs = normalizer_fn(outputs, **parameters) if normalizer_fn else outputs
-  activation_fn = tensorflow_1().nn.relu if activation_fn == 'relu' else activation_fn
-  return activation_fn(outputs) if activation_fn else outputs
+  collections = keywords.pop('outputs_collections', None) or ()
+  outputs = _layer(function, **keywords) if isinstance(function, type) else function(**keywords)
+  tensorflow_1().add_to_collections(collections, outputs)
+  return outputs
+
+
+def _layer(function, inputs, default_name, num_outputs=None, kernel_size=None, data_format=None,
+           activation_fn=None, normalizer_fn=None, normalizer_params=None, name=None, reuse=None,
+           variables_collections=None, **keywords):  # fmt: skip
+  """Makes a layer of `tf.layers` with the names and the additions of `tf.contrib.layers`."""
+  tf = tensorflow_1()
+  sizes = [size for size in (num_outputs, kernel_size) if size is not None]
+  if kernel_size is not None:
+    keywords['data_format'] = 'channels_first' if data_format == 'NCHW' else 'channels_last'
+  if normalizer_fn or keywords.get('bias_initializer', '') is None:
+    keywords['use_bias'] = False
+  with tf.variable_scope(
+    name, default_name, [inputs], reuse=reuse, custom_getter=_get_variable
+  ) as scope:
+    layer = function(*sizes, name=scope.name, _scope=scope, _reuse=reuse, **keywords)
+    outputs = layer(inputs)
+    for variable in layer.variables:
+      tf.add_to_collections(variables_collections or (), variable)
+    outputs = normalizer_fn(outputs, **normalizer_params or {}) if normalizer_fn else outputs
+    activation_fn = tf.nn.relu if activation_fn == 'relu' else activation_fn
+    return activation_fn(outputs) if activation_fn else outputs
+
+
+def _get_variable(getter, name, *rest, **keywords):
+  """Makes a variable with its name in `tf.contrib.layers`."""
+  name = re.sub('/kernel$', '/weights', re.sub('/bias$', '/biases', name))
+  return getter(name, *rest, **keywords)
 
 
 @contextlib.contextmanager
@@ -559,30 +642,39 @@ def _arg_scope(functions, **keywords):
 def _batch_norm(inputs, axis=-1, momentum=0.99, epsilon=0.001, center=True, scale=True,
                 beta_initializer=None, gamma_initializer=None, training=False, name=None,
                 reuse=None, trainable=True, updates_collections='update_ops', fused=None,
-                zero_debias_moving_mean=False):  # fmt: skip
+                activation_fn=None, data_format='NHWC', renorm=False,
+                default_name='batch_normalization'):  # fmt: skip
   """Is `tf.layers.batch_normalization` for the last axis, which TensorFlow's wheel lacks."""
   tf = tensorflow_1()
-  if axis not in (-1, inputs.shape.ndims - 1):
-    raise ValueError(f'batch normalization is of the last axis here, not of axis {axis}')
-  with tf.variable_scope(name, 'batch_normalization', [inputs], reuse=reuse):
+  inputs = tf.convert_to_tensor(inputs)
+  if axis not in (-1, inputs.shape.ndims - 1) or data_format != 'NHWC' or renorm:
+    raise ValueError('batch normalization is of the last axis here, and without renorm')
+  with tf.variable_scope(name, default_name, [inputs], reuse=reuse):
     variable = functools.partial(tf.get_variable, shape=inputs.shape[-1:], trainable=trainable)
     ones, zeros = tf.ones_initializer(), tf.zeros_initializer()
     gamma = variable('gamma', initializer=gamma_initializer or ones) if scale else None
     beta = variable('beta', initializer=beta_initializer or zeros) if center else None
     mean = variable('moving_mean', initializer=zeros, trainable=False)
     variance = variable('moving_variance', initializer=ones, trainable=False)
-    old, new = (mean, variance), tf.nn.moments(inputs, [*range(inputs.shape.ndims - 1)])
-    new = [tf.where(tf.cast(training, tf.bool), *pair) for pair in zip(new, old, strict=True)]
-    updates = [tf.assign_sub(o, (1 - momentum) * (o - n)) for o, n in zip(old, new, strict=True)]
+    old, new, updates = [mean, variance], [mean, variance], []
+    if training is not False:
+      moments = tf.nn.moments(inputs, [*range(inputs.shape.ndims - 1)])
+      new = [
+        tf.where(tf.cast(training, tf.bool), *pair) for pair in zip(moments, old, strict=True)
+      ]
+      updates = [tf.assign_sub(o, (1 - momentum) * (o - n)) for o, n in zip(old, new, strict=True)]
     tf.get_collection_ref(updates_collections).extend(updates)
     with tf.control_dependencies([] if updates_collections else updates):  # None means at once.
-      return tf.nn.batch_normalization(inputs, *new, beta, gamma, epsilon)
+      outputs = tf.nn.batch_normalization(inputs, *new, beta, gamma, epsilon)
+    return activation_fn(outputs) if activation_fn else outputs
 
 
 def _dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
   """Makes the nodes of TensorFlow 1.15 in their order, because seeds count them."""
   tf = tensorflow_1()
-  rate = 1.0 - keep_prob if rate is None else rate
+  rate = 1.0 - keep_prob if rate is None and keep_prob is not None else rate
+  if rate is None or not tf.is_tensor(rate) and not 0 <= rate < 1:
+    raise ValueError(f'dropout keeps with a probability above 0, up to 1. Received: {keep_prob}.')
   with tf.name_scope(name, 'dropout', [x]):
     x = tf.convert_to_tensor(x)
     if not tf.is_tensor(rate) and rate == 0:
@@ -600,8 +692,11 @@ def _load_dataset(name, **_):
   return getattr(tensorflow_1().contrib.learn.datasets, 'load_' + name)()
 
 
-def _regularizer(scale, power=2, name=None):
-  return lambda w: scale * tensorflow_1().reduce_sum(abs(w) ** power) / power
+def _regularizer(scale, name=None, norm='l2'):
+  tf = tensorflow_1()
+  norm = tf.nn.l2_loss if norm == 'l2' else lambda w: tf.reduce_sum(tf.abs(w))
+  # Today's get_variable calls it twice.
+  return functools.cache(lambda w: tf.multiply(tf.constant(scale, w.dtype.base_dtype), norm(w)))
 
 
 def _variance_scaling(factor=2.0, mode='FAN_IN', uniform=False, seed=None, dtype=None):
@@ -620,6 +715,7 @@ def _import(name, globals=None, locals=None, fromlist=(), level=0, python=builti
     return python(name, globals, locals, fromlist, level)
   if path[:1] and path[0] in ('python', 'core', 'compat', 'keras'):
     python(name, globals, locals, fromlist)
+  __tracebackhide__ = True  # In IPython.
   try:
     found = functools.reduce(getattr, path, tensorflow_1())
     for attribute in {*(fromlist or ())} - {'*'}:
@@ -629,16 +725,18 @@ def _import(name, globals=None, locals=None, fromlist=(), level=0, python=builti
   return found if fromlist else tensorflow_1()
 
 
+@functools.cache
 def _is_old(file):
   """Returns whether a file is the script's, or of a module in its folder or below."""
+  file = os.path.realpath(file)
   return file.startswith(_folder) and '-packages' not in file[len(_folder) :] and file != __file__
 
 
 def _excepthook(kind, error, trace):
   """Prints an error as Python does, without the calls of this file that run the script."""
-  here = r'(.*[\\/])?input_data\.py", line \d+, in (<module>|_run|_import|_get_code)'
+  here = r'(.*[\\/])?input_data\.py", line \d+, in (<module>|<lambda>|_run|_import|_get_code)'
   text = ''.join(traceback.format_exception(kind, error, trace))
-  text = re.sub(rf'(?m)^  File "(<frozen importlib.*|{here})\n(    .*\n)*', '', text)
+  text = re.sub(rf'(?m)^( +)File "(<frozen importlib.*|{here})\n(\1  .*\n)*', '', text)
   text = re.sub(r'(?m)^Traceback .*\n(?!  File ".*, in )', '', text)
   print(text, end='', file=sys.stderr)
 
@@ -655,7 +753,9 @@ def _python_3(code):
         statements[-1].append(token)
   statements = [words for words in statements if words and words[0].string == 'print']
   kinds = tokenize.NAME, tokenize.NUMBER, tokenize.STRING
-  if any(w[1].type in kinds or w[1].string in ('>>', '{', '~') for w in statements if len(w) > 1):
+  if any(
+    w[1].type in kinds or w[1].string in ('>>', '[', '{', '~') for w in statements if len(w) > 1
+  ):
     for words in reversed(statements):
       start, end = (ends[word.end[0] - 1] + word.end[1] for word in (words[0], words[-1]))
       values, close = code[start:end], " end=' ')" if words[-1].string == ',' else ')'
@@ -671,10 +771,11 @@ def _get_code(loader, name, python=importlib.machinery.SourceFileLoader.get_code
     return python(loader, name)
   try:
     code = importlib.util.decode_source(loader.get_data(loader.path))
-    if '\0' in code:
-      raise ValueError('it holds zero bytes')
+    if '\0' in code or loader.path.endswith('.ipynb'):
+      raise ValueError('save a notebook as a script first')
   except (ValueError, SyntaxError) as error:
-    raise OSError(f'{loader.path} is not a Python script in UTF-8: {error}') from None
+    advice = 'If it is in another encoding, its first line has to be such as # coding: latin-1'
+    raise OSError(f'{loader.path} is not a Python script in UTF-8: {error}. {advice}') from None
   if f'.{name}'.endswith('.input_data') and 'train-images-idx3-ubyte' in code:  # An old copy.
     code = 'import tensorflow.examples.tutorials.mnist.input_data as m, sys\n'
     code += 'sys.modules[__name__] = m'
@@ -710,7 +811,8 @@ def _run(arguments):
     np.set_printoptions(legacy='1.25')  # As np.float32(0.5), version 2 prints what was 0.5.
   if arguments:
     main = types.ModuleType('__main__')
-    main.__file__, sys.modules['__main__'] = os.path.abspath(arguments[0]), main
+    main.__file__, main.__builtins__ = os.path.abspath(arguments[0]), builtins
+    sys.modules['__main__'] = main
     sys.argv = arguments
     exec(loader('__main__', script).get_code('__main__'), vars(main))
 

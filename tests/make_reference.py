@@ -64,6 +64,23 @@ layers = tf.contrib.layers
 fetches = [tf.get_variable('a', [30, 20], initializer=layers.xavier_initializer())]
 fetches += [tf.get_variable('b', [5, 5, 3, 8], initializer=layers.xavier_initializer_conv2d())]
 fetches += [tf.get_variable('c', [30, 20], initializer=layers.variance_scaling_initializer())]
+# a net of tf.layers
+h = tf.layers.conv2d(tf.placeholder(tf.float32, [None, 8, 8, 1]), 4, 3, activation=tf.nn.relu)
+h = tf.layers.dense(tf.layers.flatten(tf.layers.max_pooling2d(h, 2, 2)), 9)
+tf.layers.dense(tf.layers.dropout(h, 0.5, training=True), 5)
+fetches = tf.global_variables()
+# a net of contrib, with a regularizer and a cell
+l2 = tf.contrib.layers.l2_regularizer(0.1)
+h = tf.contrib.layers.conv2d(tf.placeholder(tf.float32, [None, 8, 8, 1]), 4, [3, 3])
+h = tf.contrib.layers.flatten(tf.contrib.layers.max_pool2d(h, [2, 2]))
+h = tf.contrib.layers.fully_connected(h, 9, weights_regularizer=l2)
+tf.contrib.rnn.static_rnn(tf.contrib.rnn.BasicLSTMCell(5), [h, h], dtype=tf.float32)
+fetches = tf.global_variables() + [tf.random_normal([2])]
+# split, one_hot and zeros, then random_normal
+tf.split(tf.zeros([4, 4]), 2, 1), tf.one_hot([1, 2], 10, 1.0, 0.0)
+n = tf.placeholder(tf.int32, [])
+tf.zeros([n, 4]), tf.ones([n]), tf.zeros([2, n, n])
+fetches = [tf.random_normal([2])]
 # truncated_normal with a seed of its own
 fetches = [tf.truncated_normal([4], seed=5)]
 # truncated_normal with a seed of its own, then two without

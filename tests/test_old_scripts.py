@@ -22,7 +22,7 @@ found = f() -> tf
 import tensorflow.python.framework.ops; found = tensorflow -> tf
 found = __import__('tensorflow') -> tf
 from tensorflow import placeholder as found -> tf.placeholder
-from tensorflow import *; assert mul and pack; found = placeholder -> tf.placeholder
+from tensorflow import *; assert mul and contrib; found = placeholder -> tf.placeholder
 import input_data as found -> input_data
 from package import input_data as found -> input_data
 from package.my_input_data import found -> sys
@@ -68,19 +68,30 @@ check([f(y, y_), f(labels=y_, logits=y), f(y, y_, name='loss')], [[0.126928]] * 
 # sigmoid cross-entropy
 f = tf.nn.sigmoid_cross_entropy_with_logits
 check([f(a, b), f(logits=a, targets=b), f(labels=b, logits=a)], [[-1.686738, -5.873072]] * 3)
-# dropout keeps its shape
+# dropout
+for wrong in {}, {'keep_prob': 0}, {'keep_prob': 50}:
+  try:
+    tf.nn.dropout(a, **wrong) and 1 / 0
+  except ValueError as error:
+    assert 'keeps with a probability above 0, up to 1' in str(error)
 assert tf.nn.dropout(tf.ones([2, 3]), tf.placeholder('float')).shape.as_list() == [2, 3]
 # contrib.layers by position
 L = tf.contrib.layers
 h = L.conv2d(L.max_pool2d(tf.ones([2, 8, 8, 3]), 2, 2), 4, 3, 1, 'VALID')
 y = L.fully_connected(L.flatten(h), 10, None, weights_regularizer=L.l2_regularizer(scale=1.0))
 assert y.shape.as_list() == [2, 10] and h.op.type == 'Relu' != y.op.type
+check([L.fully_connected(tf.ones([1, 2]), 1, None, None, None, tf.ones_initializer())], [[[2]]])
+try:
+  L.flatten(y, None, 'scope', 0)
+except TypeError as error:
+  assert '4 arguments' in str(error)
 w = tf.get_variable('w', [500, 500], initializer=L.xavier_initializer(False))
 check([tf.reduce_max(w) > 0.08], [True])  # From a uniform distribution, at most 0.0775.
 # load_dataset
 assert tf.contrib.learn.datasets.load_dataset('mnist').test.num_examples == 10000
 # summaries
-tf.scalar_summary('loss', 1.0), tf.histogram_summary('b', a)
+tf.scalar_summary('loss', 1.0), tf.scalar_summary(tags='cost', values=1.0)
+tf.histogram_summary('b', a)
 tf.image_summary('x', tf.zeros([1, 28, 28, 1]), max_images=1)
 tf.train.SummaryWriter('logs', sess.graph)
 assert tf.merge_summary([tf.merge_all_summaries()]).dtype == tf.string
@@ -91,9 +102,16 @@ with tf.contrib.framework.arg_scope([L.convolution2d], normalizer_fn=L.batch_nor
 h = L.fully_connected(L.flatten(h), num_outputs=5, activation_fn=tf.nn.tanh,
                       weights_regularizer=L.l2_regularizer(0.5))
 check([tf.shape(L.dropout(h, 0.5, is_training=False))], [[2, 5]])
-assert [v.op.name for v in tf.global_variables() if v.op.name[:2] == 'c/'] == ['c/kernel']
-assert 'gamma' not in str(tf.global_variables())
+names = ['weights', 'BatchNorm/beta', 'BatchNorm/moving_mean', 'BatchNorm/moving_variance']
+assert [v.op.name for v in tf.global_variables()][:4] == ['c/' + name for name in names]
 assert len(tf.losses.get_regularization_losses()) == 1
+# two towers
+L, x = tf.contrib.layers, tf.ones([2, 3])
+for is_training in True, False:
+  options = {'is_training': is_training}
+  L.fully_connected(x, 4, None, L.batch_norm, options, scope='fc', reuse=not is_training)
+  L.batch_norm(x, 0.9, True, False, is_training=is_training, scope='bn', reuse=not is_training)
+assert len(tf.global_variables()) == 7 and len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == 4
 # batch_normalization
 training = tf.placeholder(tf.bool)
 y = tf.layers.batch_normalization(tf.stack([a, b]), momentum=0.5, training=training)
@@ -210,6 +228,7 @@ PYTHON_2 = {
   'print f(g(x),  # c\n  y), z\n': 'print( f(g(x),  # c\n  y), z)\n',
   'print >>f, x': 'print_to( f, x)',
   'print >>f': 'print_to( f)',
+  'print [n for n in x]': 'print( [n for n in x])',
   's = """\nprint x"""; print s': 's = """\nprint x"""; print( s)',
   '\x0cprint "l\u2028s"': '\x0cprint( "l\u2028s")',
   'try:\n\tprint x\nexcept E, e:\n\tpass': 'try:\n\tprint( x)\nexcept E, e:\n\tpass',
@@ -242,6 +261,7 @@ def test_python_2_prints_what_it_printed(tmp_path):
   code += 'for i in xrange(2): print i,\nprint (i, unicode(2))\n'
   assert lines_of(run_old(tmp_path, code)) == ['helper 0', "0 1 (1, '2')"]
   assert run_old(tmp_path, 'import sys\nprint >>sys.stderr, "a", 1').stderr == 'a 1\n'
+  assert 'input_data' not in run_old(tmp_path, 'print >>open("old.py"), "not writable"').stderr
 
 
 def test_an_input_data_of_other_data_is_the_scripts_own(tmp_path):
@@ -252,10 +272,19 @@ def test_an_input_data_of_other_data_is_the_scripts_own(tmp_path):
 
 
 def test_a_script_has_its_own_arguments_name_and_status(tmp_path):
-  code = 'import sys\nprint(sys.argv, __name__, sys.path[0])\nsys.exit(3)\n'
-  done = run_old(tmp_path, code, '--x', 1)
-  assert done.stdout == f"['old.py', '--x', '1'] __main__ {tmp_path}\n"
+  code = 'import sys\nprint(sys.argv, __name__, sys.path[0], hasattr(__builtins__, "unicode"))\n'
+  done = run_old(tmp_path, code + 'sys.exit(3)\n', '--x', 1)
+  assert done.stdout == f"['old.py', '--x', '1'] __main__ {tmp_path} True\n"
   assert (done.returncode, done.stderr) == (3, '')
+
+
+def test_a_module_of_a_linked_folder_is_old_too(tmp_path):
+  (tmp_path / 'real').mkdir()
+  (tmp_path / 'link').symlink_to(tmp_path / 'real')
+  (tmp_path / 'real' / 'helper.py').write_text('import tensorflow as tf\nprint(tf.mul.__name__)\n')
+  code = f'import sys\nsys.path[0] = {str(tmp_path / "link")!r}\nimport helper\n'
+  done = run_old(tmp_path / 'link', code)
+  assert lines_of(done) == ['multiply']
 
 
 ERRORS = {
@@ -274,11 +303,18 @@ def test_an_error_is_shown_as_python_shows_it(tmp_path, code):
   assert (done.returncode, done.stderr) == (python.returncode, python.stderr)
 
 
+def test_an_error_of_an_operation_names_the_scripts_lines_only(tmp_path):
+  code = 'import tensorflow as tf\nx = tf.placeholder(tf.float32)\ntf.Session().run(x)\n'
+  error = run_old(tmp_path, code).stderr
+  assert 'old.py", line 2, in <module>' in error and 'input_data.py' not in error
+
+
 def test_what_is_no_script_is_refused_in_one_sentence(tmp_path):
   (tmp_path / 'binary.py').write_bytes(b'\x7fELF\0\0\xff')
   (tmp_path / 'nul.py').write_bytes(b'print(1)\0')
   (tmp_path / 'latin_1.py').write_bytes(b'print("\xb0")')
-  for name in 'none.py', 'binary.py', 'nul.py', 'latin_1.py', '.':
+  (tmp_path / 'page.ipynb').write_text('{"cells": []}')
+  for name in 'none.py', 'binary.py', 'nul.py', 'latin_1.py', 'page.ipynb', '.':
     done = run('input_data.py', tmp_path / name)
     assert done.returncode == 1 and done.stderr.count('\n') == 1
     assert str(tmp_path / name) in done.stderr and 'Traceback' not in done.stderr
