@@ -405,7 +405,7 @@ _XAVIER = "here:_variance_scaling(uniform=True,seed,dtype,factor=1,mode='FAN_AVG
 _OLD = f"""
 mul=multiply sub=subtract neg=negative inv=reciprocal pack=stack unpack=unstack select=where
 listdiff=setdiff1d complex_abs=abs initialize_all_tables=tables_initializer nn.rnn=nn.static_rnn
-concat=concat(axis,values,name|values,axis,name) nn.dropout=here:_dropout
+concat=concat(axis,values,name|values,axis,name)
 split=split(axis,num_or_size_splits,value,name|value,num_or_size_splits,axis,num,name)
 batch_matmul=matmul(a,b,adjoint_a,adjoint_b) scalar_summary=summary.scalar(name,tensor,collections)
 image_summary=summary.image(name,tensor,max_outputs,collections)
@@ -525,7 +525,7 @@ def _make_nodes_of_1_15(tf):
   """Changes the functions of today that make fewer nodes than 1.15, because seeds count them."""
   from tensorflow.python.framework import random_seed
   from tensorflow.python.layers import layers
-  from tensorflow.python.ops import array_ops, math_ops, nn, nn_ops, random_ops
+  from tensorflow.python.ops import array_ops, math_ops, nn_ops, random_ops
 
   def get_seed(today, seed):
     graph = tf.get_default_graph()
@@ -575,7 +575,7 @@ def _make_nodes_of_1_15(tf):
     function = functools.partial(function, getattr(owners[0], name))
     for owner in owners:
       setattr(owner, name, function)
-  nn.dropout = nn_ops.dropout_v2 = _dropout
+  nn_ops.dropout_v2 = _dropout
 
 
 def _call(function, order, /, *arguments, **keywords):
@@ -669,12 +669,11 @@ def _batch_norm(inputs, axis=-1, momentum=0.99, epsilon=0.001, center=True, scal
     return activation_fn(outputs) if activation_fn else outputs
 
 
-def _dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
+def _dropout(x, rate, noise_shape=None, seed=None, name=None):
   """Makes the nodes of TensorFlow 1.15 in their order, because seeds count them."""
   tf = tensorflow_1()
-  rate = 1.0 - keep_prob if rate is None and keep_prob is not None else rate
-  if rate is None or not tf.is_tensor(rate) and not 0 <= rate < 1:
-    raise ValueError(f'dropout keeps with a probability above 0, up to 1. Received: {keep_prob}.')
+  if not tf.is_tensor(rate) and not 0 <= rate < 1:
+    raise ValueError(f'rate, which is 1 - keep_prob, must be in the range [0, 1). Got {rate}.')
   with tf.name_scope(name, 'dropout', [x]):
     x = tf.convert_to_tensor(x)
     if not tf.is_tensor(rate) and rate == 0:
