@@ -527,6 +527,9 @@ def _make_nodes_of_1_15(tf):
   from tensorflow.python.layers import layers
   from tensorflow.python.ops import array_ops, math_ops, nn_ops, random_ops
 
+  if isinstance(random_seed.get_seed, functools.partial):  # This module has been reloaded.
+    return
+
   def get_seed(today, seed):
     graph = tf.get_default_graph()
     return today(graph.version if seed is None and graph.seed is not None else seed)
