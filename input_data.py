@@ -428,7 +428,7 @@ contrib.layers.dropout={_LAYER}dropout({_DROPOUT})
 contrib.layers.flatten={_LAYER}flatten(inputs,outputs_collections,name)
 contrib.layers.fully_connected={_LAYER}Dense({_DENSE}) contrib.layers.relu={_LAYER}Dense({_DENSE})
 contrib.layers.l1_regularizer=here:_regularizer(scale,name,norm='l1')
-contrib.layers.l2_regularizer=here:_regularizer
+contrib.layers.l2_regularizer=here:_regularizer(scale,name)
 contrib.layers.linear={_LAYER}Dense({_DENSE.replace("='relu'", '')})
 contrib.layers.max_pool2d={_LAYER}MaxPooling2D({_POOL},default_name='MaxPool2D')
 contrib.layers.variance_scaling_initializer=here:_variance_scaling
@@ -525,7 +525,8 @@ def _make_nodes_of_1_15(tf):
   """Changes the functions of today that make fewer nodes than 1.15, because seeds count them."""
   from tensorflow.python.framework import random_seed
   from tensorflow.python.layers import layers
-  from tensorflow.python.ops import array_ops, math_ops, nn_ops, random_ops
+  from tensorflow.python.ops import array_ops, math_grad, math_ops, nn_ops, random_ops
+  from tensorflow.python.ops.tensor_array_ops import _GraphTensorArray
 
   if isinstance(random_seed.get_seed, functools.partial):  # This module has been reloaded.
     return
@@ -539,8 +540,9 @@ def _make_nodes_of_1_15(tf):
     return today(shape, minval, *rest, **keywords)
 
   def reduction_dims(today, x, axis):
-    counts = axis is None and isinstance(x, tf.Variable)
-    return tf.range(0, tf.rank(x)) if counts else today(x, axis)
+    if axis is None and isinstance(x, tf.Tensor) and x.shape.ndims is not None:
+      return tf.constant(np.arange(x.shape.ndims), tf.int32)
+    return tf.range(0, tf.rank(x)) if axis is None else axis
 
   def split(today, value, num_or_size_splits, *rest, **keywords):
     tf.no_op() if isinstance(num_or_size_splits, int) else None
@@ -564,6 +566,14 @@ def _make_nodes_of_1_15(tf):
       tf.no_op(), tf.shape(inputs)[0]
     return today(inputs, *rest, **keywords)
 
+  def gradient_of_sum(today, op, gradient):  # The mean's is the only one that calls it.
+    tf.no_op() if not op.inputs[0].shape.is_fully_defined() else None
+    return today(op, gradient)
+
+  def size(array, name=None, today=_GraphTensorArray.size):
+    tf.no_op() if not array._dynamic_size and tf.is_tensor(array._size) else None
+    return today(array, name)
+
   for function, name, *owners in (
     (get_seed, 'get_seed', random_seed),
     (random_uniform, 'random_uniform', random_ops, tf),
@@ -574,11 +584,13 @@ def _make_nodes_of_1_15(tf):
     (zeros, '_constant_if_small', array_ops),
     (convolution, 'convolution_v2', nn_ops),
     (flatten, 'flatten', layers),
+    (gradient_of_sum, '_SumGrad', math_grad),
   ):
     function = functools.partial(function, getattr(owners[0], name))
     for owner in owners:
       setattr(owner, name, function)
-  nn_ops.dropout_v2 = _dropout
+  math_grad._InferGradientReductionAxes = lambda x, y: (None, None)
+  _GraphTensorArray.size, nn_ops.dropout_v2 = size, _dropout
 
 
 def _call(function, order, /, *arguments, **keywords):
@@ -609,22 +621,20 @@ def _layer(function, inputs, default_name, num_outputs=None, kernel_size=None, d
     keywords['data_format'] = 'channels_first' if data_format == 'NCHW' else 'channels_last'
   if normalizer_fn or keywords.get('bias_initializer', '') is None:
     keywords['use_bias'] = False
-  with tf.variable_scope(
-    name, default_name, [inputs], reuse=reuse, custom_getter=_get_variable
-  ) as scope:
-    layer = function(*sizes, name=scope.name, _scope=scope, _reuse=reuse, **keywords)
-    outputs = layer(inputs)
-    for variable in layer.variables:
-      tf.add_to_collections(variables_collections or (), variable)
+  getter = functools.partial(_get_variable, variables_collections or ())
+  with tf.variable_scope(name, default_name, [inputs], reuse=reuse, custom_getter=getter) as scope:
+    outputs = function(*sizes, name=scope.name, _scope=scope, _reuse=reuse, **keywords)(inputs)
     outputs = normalizer_fn(outputs, **normalizer_params or {}) if normalizer_fn else outputs
     activation_fn = tf.nn.relu if activation_fn == 'relu' else activation_fn
     return activation_fn(outputs) if activation_fn else outputs
 
 
-def _get_variable(getter, name, *rest, **keywords):
-  """Makes a variable with its name in `tf.contrib.layers`."""
+def _get_variable(more, getter, name, collections=None, **keywords):
+  """Makes a variable with its name and its collections, and `more`, in `tf.contrib.layers`."""
   name = re.sub('/kernel$', '/weights', re.sub('/bias$', '/biases', name))
-  return getter(name, *rest, **keywords)
+  more = more.get(name.rpartition('/')[2], ()) if isinstance(more, dict) else more
+  collections = [*(collections or ['variables']), 'model_variables', *more]
+  return getter(name, collections=collections, **keywords)
 
 
 @contextlib.contextmanager
