@@ -28,12 +28,11 @@ class Terminal:
   """A terminal on which `command` runs, or else Python's prompt. `with` kills it at the end."""
 
   def __init__(self, *command, cwd=ROOT, **environment):
-    looks = {'COLUMNS': '200', 'LINES': '50', 'TERM': 'xterm', 'NO_COLOR': '1'}
+    env = os.environ | {'COLUMNS': '200', 'LINES': '50', 'TERM': 'xterm', 'NO_COLOR': '1'}
     self.master, slave = pty.openpty()
     streams = dict.fromkeys(['stdin', 'stdout', 'stderr'], slave)
     command = [sys.executable, '-c', CONTROLLED, *map(str, command or [sys.executable, '-i'])]
-    env = os.environ | looks | environment
-    self.process = subprocess.Popen(command, cwd=cwd, env=env, **streams)
+    self.process = subprocess.Popen(command, cwd=cwd, env=env | environment, **streams)
     os.close(slave)
     # The prompt of Python before 3.13, which the variable gives, pastes without brackets.
     self.brackets = sys.version_info >= (3, 13) and 'PYTHON_BASIC_REPL' not in environment
