@@ -2,7 +2,6 @@
 
   python tests/benchmark.py             a training step of the tutorial's schedule
   python tests/benchmark.py --accuracy  the recipe of mnist_deep.py --fast, trained to its end
-  python tests/benchmark.py --start     mnist_softmax.py as it is, and when TensorFlow loads Keras
 
 All take turns, as machines get slower and faster: a table has the medians of the rounds and of
 each round's ratio. What is not installed is left out.
@@ -98,9 +97,8 @@ def torch_peer(schedule, seed, batches, tuned=False, bfloat16=False):
   layers = [nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
   layers += [nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
   layers += [nn.Linear(7 * 7 * 64, 1024), nn.ReLU(), nn.Dropout(1 - schedule.keep_prob)]
-  layers += [nn.Linear(1024, 10)]
   layout = torch.channels_last if tuned else torch.contiguous_format
-  net = nn.Sequential(*layers).to(memory_format=layout)
+  net = nn.Sequential(*layers, nn.Linear(1024, 10)).to(memory_format=layout)
   for layer in net[0], net[3], net[7], net[10]:
     nn.init.trunc_normal_(layer.weight, 0, layer.weight[0].numel() ** -0.5)
     nn.init.zeros_(layer.bias)
@@ -157,20 +155,18 @@ PEERS = {
 
 
 def take_turns(commands, rounds, first, last, steps=1):
-  """Prints a table of the time that each command takes from `first` to `last`, per step.
+  """Prints a table of the time that each command takes from a line to a later one, per step.
 
-  Those are 'start', 'last line', 'end', or what a line has before its comma.
+  `first` and `last` are what these lines have before their comma, or 'last line'.
   """
   results = {name: [] for name in commands}
   for seed in range(1, rounds + 1):
     for name, command in commands.items():
       words, times = [sys.executable, *map(str, command), '--seed', str(seed)], {}
       with tempfile.TemporaryDirectory() as os.environ['TMPDIR']:  # For mnist_deep.py.
-        times['start'] = time.time()
         with Popen(words, cwd=ROOT, text=True, stdout=PIPE, stderr=DEVNULL) as process:
           for line in process.stdout:
             times[line.split(',')[0]] = times['last line'] = time.time()
-        times['end'] = time.time()
       if process.returncode == 0:
         accuracy = float(line.partition('test accuracy')[2] or 'nan')
         results[name].append([(times[last] - times[first]) / steps, accuracy])
@@ -188,8 +184,7 @@ def take_turns(commands, rounds, first, last, steps=1):
 def main():
   parser = argparse.ArgumentParser(description='Measures the programs beside their peers.')
   parser.add_argument('--rounds', type=int, default=5, help='how often each takes its turn')
-  for name in '--accuracy', '--start':
-    parser.add_argument(name, action='store_true')
+  parser.add_argument('--accuracy', action='store_true', help='trains as --fast does')
   parser.add_argument('--peer', choices=PEERS, help='is trained alone')
   parser.add_argument('--seed', type=int, help='of that training')
   flags = parser.parse_args()
@@ -205,10 +200,6 @@ def main():
   cpu = open('/proc/cpuinfo').read() if os.path.exists('/proc/cpuinfo') else ''
   found = [name for name in ('avx512f', 'avx512_bf16', 'amx_bf16') if name in cpu]
   print(*re.findall('model name.*: (.*)', cpu)[:1], f'{os.cpu_count()} cores', *found, sep=', ')
-  if flags.start:
-    loaded = 'import tensorflow, runpy; runpy.run_path("mnist_softmax.py", run_name="__main__")'
-    commands = {'as it is': ['mnist_softmax.py'], 'after `import tensorflow`': ['-c', loaded]}
-    return take_turns(commands, flags.rounds, 'start', 'end')
   deep = ['mnist_deep.py', '--steps', schedule.steps, *['--fast'] * flags.accuracy]
   commands = {'mnist_deep.py': deep, 'mnist_deep.py --bfloat16': [*deep, '--bfloat16']}
   for name in PEERS:

@@ -19,8 +19,6 @@ import re
 
 import numpy as np
 
-FOLDER = pathlib.Path(__file__).resolve().parent
-
 
 def scripts(text):
   """Returns {heading: code} of a text whose headings begin with `# `."""
@@ -54,10 +52,9 @@ fetches = [w, tf.random_normal([3])]
 # dropout with a seed of its own
 fetches = [tf.nn.dropout(tf.ones([3, 20]), 0.5, seed=5)]
 # get_variable with each initializer
-fetches = [tf.get_variable('a', [30, 20])]
-fetches += [tf.get_variable('b', [30, 20], initializer=tf.truncated_normal_initializer(0, 0.1))]
-fetches += [tf.get_variable('c', [30, 20], initializer=tf.random_uniform_initializer(-1, 1))]
-fetches += [tf.get_variable('d', [30, 20], initializer=tf.random_normal_initializer())]
+initializers = [None, tf.truncated_normal_initializer(0, 0.1)]
+initializers += [tf.random_uniform_initializer(-1, 1), tf.random_normal_initializer()]
+fetches = [tf.get_variable(n, [30, 20], initializer=i) for n, i in zip('abcd', initializers)]
 fetches += [tf.get_variable('e', [5, 5, 3, 8], initializer=tf.glorot_uniform_initializer())]
 # get_variable with initializers of contrib
 layers = tf.contrib.layers
@@ -182,10 +179,8 @@ def digest(array):
 
 def arrays(data_sets):
   """Returns shape and type of the images, digests of images and labels, for each data set."""
-  return [
-    [*s.images.shape, s.images.dtype.name, digest(s.images), digest(np.float64(s.labels))]
-    for s in data_sets
-  ]
+  pairs = ((data_set.images, data_set.labels) for data_set in data_sets)
+  return [[*x.shape, x.dtype.name, digest(x), digest(np.float64(y))] for x, y in pairs]
 
 
 def batches(data_set, count, size, **options):
@@ -232,7 +227,7 @@ def graph_answers(tf, read):
 
 def main():
   os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
-  os.chdir(FOLDER.parent)
+  os.chdir(pathlib.Path(__file__).resolve().parent.parent)
   import tensorflow as tf
   from tensorflow.examples.tutorials.mnist.input_data import read_data_sets
 
@@ -245,7 +240,7 @@ def main():
     accuracy, biases = names['figures']
     answers[question] = [round(float(accuracy), 4), [round(bias, 4) for bias in biases]]
   rows = [f'{json.dumps(key)}: {json.dumps(answer)}' for key, answer in sorted(answers.items())]
-  (FOLDER / 'reference.json').write_text('{\n' + ',\n'.join(rows) + '\n}\n')
+  pathlib.Path('tests/reference.json').write_text('{\n' + ',\n'.join(rows) + '\n}\n')
 
 
 if __name__ == '__main__':

@@ -11,9 +11,15 @@ import time
 
 from conftest import ROOT
 
-# Ctrl-C reaches the process that the terminal controls, unless it ignores the signal, as what a
-# script starts in the background does.
-CONTROLLED = 'setsid', '--ctty', 'env', '--default-signal=INT'
+# Runs a command that the terminal controls, so that Ctrl-C reaches it, and that does not ignore
+# the signal, as what a script starts in the background would.
+CONTROLLED = """
+import fcntl, os, signal, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 PROMPT = r'(?<=>>> )\Z'  # Nothing runs, and nothing has been typed.
 
@@ -22,12 +28,11 @@ class Terminal:
   """A terminal on which `command` runs, or else Python's prompt. `with` kills it at the end."""
 
   def __init__(self, *command, cwd=ROOT, **environment):
-    looks = {'COLUMNS': '200', 'LINES': '50', 'TERM': 'xterm', 'NO_COLOR': '1'}
+    env = os.environ | {'COLUMNS': '200', 'LINES': '50', 'TERM': 'xterm', 'NO_COLOR': '1'}
     self.master, slave = pty.openpty()
-    options = dict.fromkeys(['stdin', 'stdout', 'stderr'], slave)
-    options |= {'cwd': cwd, 'env': os.environ | looks | environment}
-    command = map(str, command or [sys.executable, '-i'])
-    self.process = subprocess.Popen([*CONTROLLED, *command], **options)
+    streams = dict.fromkeys(['stdin', 'stdout', 'stderr'], slave)
+    command = [sys.executable, '-c', CONTROLLED, *map(str, command or [sys.executable, '-i'])]
+    self.process = subprocess.Popen(command, cwd=cwd, env=env | environment, **streams)
     os.close(slave)
     # The prompt of Python before 3.13, which the variable gives, pastes without brackets.
     self.brackets = sys.version_info >= (3, 13) and 'PYTHON_BASIC_REPL' not in environment

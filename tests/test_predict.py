@@ -34,9 +34,8 @@ def answers(lines):
 def test_photographs_in_bad_light_become_images_near_to_those_of_mnist(mnist, condition):
   random, differences = np.random.RandomState(0), []
   for digit in mnist.test.images[:7]:
-    pixels = photograph(digit.reshape(28, 28), condition, random, 160)
-    difference = np.sum(np.abs(input_data.extract_digit(pixels) - digit))
-    differences.append(difference / np.sum(digit))
+    image = input_data.extract_digit(photograph(digit.reshape(28, 28), condition, random, 160))
+    differences.append(np.sum(np.abs(image - digit)) / np.sum(digit))
   # Strokes may be thicker or move by part of a pixel. Another digit differs by more than 1.
   assert np.median(differences) < 0.8
 
@@ -140,13 +139,13 @@ def test_what_is_no_picture_says_what_to_pass():
 def test_a_picture_of_12_megapixels_takes_less_memory_than_it_has(seven):
   small = np.uint8(230 - 200 * np.pad(seven, ((30, 20), (50, 50)))[..., np.newaxis])
   pixels = np.kron(small, np.ones([20, 20, 3], np.uint8))
-  expected = input_data.extract_digit(small).reshape(28, 28)
-  for turned in pixels, pixels.swapaxes(0, 1), np.asfortranarray(pixels):
+  expected = input_data.extract_digit(small)
+  columns_first = pixels.swapaxes(0, 1).copy().swapaxes(0, 1)
+  for array in pixels, columns_first, np.asfortranarray(pixels):
     tracemalloc.start()
-    found = input_data.extract_digit(turned).reshape(28, 28)
+    found = input_data.extract_digit(array)
     assert tracemalloc.get_traced_memory()[1] < pixels.nbytes
     tracemalloc.stop()
-    found = found if turned.shape == pixels.shape else found.T
     assert np.sum(np.abs(found - expected)) < 0.2 * np.sum(expected)
 
 
@@ -155,14 +154,11 @@ def test_colours_transparency_sizes_and_turned_photographs(trained_net, seven, t
   solid = np.ones_like(seven)
   white, black = 255 * (1 - seven), 255 * seven
   pictures = {
-    'dark': white,
-    'light': black,
-    'pale': 200 - 80 * seven,
     'blue on yellow': np.concatenate([white, white, 100 * seven], 2),
     'black ink on nothing': np.concatenate([0 * solid, black], 2),
     'white ink on nothing': np.concatenate([255 * solid] * 3 + [black], 2),
     'card': np.pad(np.concatenate([white] * 3 + [255 * solid], 2), ((9, 9), (9, 9), (0, 0))),
-    'small': white[::3, ::3],
+    'small': black[::3, ::3],
   }
   for name, pixels in pictures.items():
     (tmp_path / f'{name}.png').write_bytes(encode(pixels))
@@ -184,7 +180,6 @@ def test_colours_transparency_sizes_and_turned_photographs(trained_net, seven, t
 
 
 def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, seven, tmp_path):
-  """Also where the output cannot show a name."""
   seven = 255 * seven[..., np.newaxis]
   # 8x8 pixels of 8 bits, which are indices of 256 colours.
   bmp = struct.pack('<2sIIIIiiHH6I', b'BM', 1142, 0, 1078, 40, 8, 8, 1, 8, *[0] * 6) + bytes(1088)
@@ -193,7 +188,6 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, se
     'folder': (None, '[Errno 21] Is a directory'),
     'text.png': (b'This is no picture.', 'Unknown image file format'),
     'cut.png': (encode(seven)[:500], 'Invalid PNG'),
-    'blank.png': (encode(np.full([50, 50, 3], 255)), 'blank: no digit stands out'),
     'clear.png': (encode(np.zeros([50, 50, 4])), 'blank: no digit stands out'),
     'two.png': (encode(np.tile(seven, [1, 2, 1])), 'several digits: cut out one'),
     'palette.bmp': (bmp, 'a BMP with a palette. Save it as PNG'),
@@ -204,7 +198,7 @@ def test_what_is_no_picture_is_named_and_the_others_are_answered(trained_net, se
     if content:
       (tmp_path / name).write_bytes(content)
   paths = [tmp_path / name for name in files]
-  env = os.environ | {'PYTHONIOENCODING': 'ascii'}
+  env = os.environ | {'PYTHONIOENCODING': 'ascii'}  # It cannot show two of the names.
   done = run('mnist_deep.py', '--log_dir', trained_net.folder, '--predict', *paths, env=env)
   assert done.returncode == 1 and 'Traceback' not in done.stderr
   assert answers(done.stdout.splitlines()) == {str(tmp_path / r'\u4e03.png'): 7}
@@ -228,8 +222,7 @@ def test_what_is_no_net_of_this_form_is_named(trained_net, tmp_path):
   for file in trained_net.folder.glob('model.ckpt-140.*'):  # Without the file `checkpoint`.
     shutil.copy(file, tmp_path)
   command = 'mnist_deep.py', '--predict', '.pictures/seven.png', '--log_dir'
-  found = answers(run_here(*command, tmp_path / 'model.ckpt-140'))
-  assert found == {'.pictures/seven.png': 7}
+  assert answers(run_here(*command, tmp_path / 'model.ckpt-140')) == {'.pictures/seven.png': 7}
   with tf.Graph().as_default(), tf.Session() as sess:
     sess.run(tf.Variable(1.0).initializer)
     tf.train.Saver().save(sess, str(tmp_path / 'other/net'), 5)
