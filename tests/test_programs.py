@@ -18,6 +18,12 @@ def test_softmax_prints_the_originals_lines_and_accuracy(seed):
   assert run_here('mnist_softmax.py', '--seed', seed) == [*EXTRACTING, f'test accuracy {accuracy}']
 
 
+def test_softmax_takes_other_data_steps_batches_and_rates(digits):
+  flags = f'--seed 3 --data_dir {digits} --steps 2 --batch_size 20 --learning_rate 0.2'
+  # Two steps in NumPy give this, too. Without one of the flags, it is another figure.
+  assert run_here('mnist_softmax.py', *flags.split())[4:] == ['test accuracy 0.128']
+
+
 def test_deep_prints_the_originals_lines_and_learns(trained_net):
   *lines, last = lines_of(trained_net)
   assert lines[:5] == [*EXTRACTING, f'Saving graph to: {trained_net.folder}']
@@ -50,9 +56,13 @@ def test_bfloat16_learns_about_the_same_and_says_where_it_is_fast(digits, tmp_pa
   assert os.environ['TF_ENABLE_ONEDNN_OPTS'] == '0' or np.any(single != half)
 
 
-@pytest.mark.parametrize('flags', ['--steps -5', '--batch_size 0', '--batch_size -3'])
-def test_a_number_that_makes_no_sense_is_a_usage_error(flags, capsys):
+NO_SENSE = '--steps has to be at least 0, and --batch_size at least 1'
+USAGE = {f'mnist_deep.py {flag}': NO_SENSE for flag in ('--steps -5', '--batch_size 0')}
+USAGE |= {f'mnist_{name}.py --step 5': 'arguments: --step 5' for name in ('deep', 'softmax')}
+
+
+@pytest.mark.parametrize('command', USAGE)
+def test_numbers_that_make_no_sense_and_abbreviations_are_usage_errors(command, capsys):
   with pytest.raises(SystemExit, match='2'):
-    run_here('mnist_deep.py', *flags.split())
-  error = 'error: --steps has to be at least 0, and --batch_size at least 1\n'
-  assert capsys.readouterr().err.endswith(error)
+    run_here(*command.split())
+  assert capsys.readouterr().err.endswith(f'{USAGE[command]}\n')
