@@ -106,6 +106,20 @@ def test_deep_starts_from_small_random_weights_and_biases_of_a_tenth():
     assert W.std() == pytest.approx(0.08796, rel=3 / W.size**0.5)
 
 
+def test_dropout_keeps_half_of_the_neurons_which_count_double(mnist):
+  with tf.Graph().as_default() as graph, tf.Session() as sess:
+    x = tf.placeholder(tf.float32, [None, 784])
+    tf.set_random_seed(2)
+    _, keep_prob = deepnn(x)
+    sess.run(tf.global_variables_initializer())
+    fetches = ['fc1/Relu:0', graph.get_operation_by_name('fc2/MatMul').inputs[0]]
+    before, after = sess.run(fetches, {x: mnist.test.images[:200], keep_prob: 0.5})
+  assert np.array_equal(after, np.where(after, 2 * before, 0))
+  kept = after[:, np.all(before, axis=0)] > 0  # Of the neurons that no image leaves at 0.
+  for share in kept.mean(axis=0), kept.mean(axis=1):  # Of the images, and in each of them.
+    assert len(share) >= 50 and np.all(np.abs(share - 0.5) < 0.2)
+
+
 def test_pooling_keeps_the_largest_of_2x2_and_what_is_left_at_an_odd_edge():
   pooled = compute(max_pool_2x2, np.arange(25.0)[::-1].reshape(1, 5, 5, 1))
   assert pooled[0, :, :, 0].tolist() == [[24, 22, 20], [14, 12, 10], [4, 2, 0]]
