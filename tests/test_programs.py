@@ -66,3 +66,10 @@ def test_numbers_that_make_no_sense_and_abbreviations_are_usage_errors(command, 
   with pytest.raises(SystemExit, match='2'):
     run_here(*command.split())
   assert capsys.readouterr().err.endswith(f'{USAGE[command]}\n')
+
+
+@pytest.mark.parametrize('program', ['mnist_softmax.py', 'mnist_deep.py'])
+def test_tensorflow_logs_no_advice(program, digits):
+  env = {name: value for name, value in os.environ.items() if name != 'TF_CPP_MIN_LOG_LEVEL'}
+  done = run(program, '--steps', 0, '--data_dir', digits, env=env)
+  assert 'WARNING:tensorflow' not in done.stderr and 'TensorFlow binary' not in done.stderr
