@@ -34,6 +34,7 @@ for weights, *schedule in pickle.load(open(sys.argv[1], 'rb')):
     if i == learning_steps(schedule):
       freeze_convolutions(net)
     losses.append(net.train_on_batch(*batch))
+  losses.append(net.evaluate(mnist.validation.images, mnist.validation.labels, verbose=0))
   digits = np.argmax(net.predict(mnist.test.images, 100, verbose=0), 1)
   answers.append((net.get_weights(), np.mean(digits == np.argmax(mnist.test.labels, 1)), losses))
 pickle.dump(answers, open(sys.argv[1] + ' answered', 'wb'))
@@ -135,9 +136,12 @@ def test_a_few_steps_of_the_net_are_kerass_steps(nets, schedule):
     assert np.mean(np.abs(after - expected) > 1e-6) < 1e-3
 
 
-def test_the_test_accuracy_is_of_all_test_digits_without_dropout(nets):
-  lines, (_, _, (_, accuracy, _)), _ = nets
+def test_evaluation_is_of_all_test_or_validation_digits_without_dropout(nets):
+  lines, (_, _, (_, accuracy, losses)), _ = nets
   assert lines[-1] == f'test accuracy {round(accuracy, 4):g}'
+  folder = lines[4].removeprefix('Saving graph to: ')
+  drawn = curve(f'{folder}/validation', 'cross_entropy')
+  assert drawn == [(3, pytest.approx(losses[-1], rel=1e-4))]
 
 
 def test_neurons_drop_out_of_the_training_steps_only(nets, digits, tmp_path):
