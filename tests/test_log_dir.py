@@ -70,7 +70,9 @@ def test_ctrl_c_saves_the_net_and_so_does_an_impatient_second_one(digits, tmp_pa
 
 
 def test_a_second_run_resumes_where_the_first_ended(flags, tmp_path):
-  assert not any('Resuming' in line for line in train('--steps', 2, *flags))
+  *_, step, _ = lines = train('--steps', 2, *flags)
+  assert not any('Resuming' in line for line in lines)
+  assert re.fullmatch(r'step 0, training accuracy (0|0\.[2468]|1)', step)  # Of 5 images.
   time.sleep(1)  # The files of curves are named by the second.
   *_, resuming, accuracy = train('--steps', 4, *flags)
   assert resuming == 'Resuming at step 2 of 4.'
@@ -117,10 +119,11 @@ def test_ctrl_c_does_not_save_a_net_whose_weights_are_lost(flags, tmp_path):
     assert terminal.process.wait() == 1 and checkpoints(tmp_path) == []
 
 
-def test_a_lost_net_is_not_resumed(flags, tmp_path):
+@pytest.mark.parametrize('name', ['fc1/Variable', 'fc1/Variable/Adam_1'])
+def test_a_lost_net_is_not_resumed(flags, tmp_path, name):
   train('--steps', 1, *flags)
   saved = variables(tmp_path)
-  save(saved | {'fc1/Variable': saved['fc1/Variable'] * np.nan}, tmp_path, 1)
+  save(saved | {name: saved[name] * np.nan}, tmp_path, 1)
   with pytest.raises(FloatingPointError, match=LOST.format(1)):
     train('--steps', 1, *flags)
 
