@@ -73,6 +73,7 @@ def test_numbers_that_make_no_sense_and_abbreviations_are_usage_errors(command, 
 def test_tensorflow_logs_no_advice(program, digits):
   env = {name: value for name, value in os.environ.items() if name != 'TF_CPP_MIN_LOG_LEVEL'}
   done = run(program, '--steps', 0, '--data_dir', digits, env=env)
+  assert done.returncode == 0
   assert 'WARNING:tensorflow' not in done.stderr and 'TensorFlow binary' not in done.stderr
 
 
