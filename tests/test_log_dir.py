@@ -91,6 +91,7 @@ def test_a_killed_run_resumes_from_its_checkpoint_of_every_1000_steps(flags, tmp
     terminal.wait_for('^step 1000, ')
     time.sleep(1)  # By then, the curve is on the disk.
     terminal.process.kill()  # With SIGKILL, which no program can handle.
+  assert curve(tmp_path / 'training', 'accuracy')[-1][0] >= 1000
   assert 'Resuming at step 1000 of 1001.' in train('--steps', 1001, *flags)
   assert [step for step, _ in curve(tmp_path / 'validation', 'accuracy')] == [1000, 1001]
 
