@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 
 import numpy as np
 import pytest
@@ -16,6 +17,12 @@ EXTRACTING = [f'Extracting MNIST_data/{name}' for name in input_data.SHA256]
 def test_softmax_prints_the_originals_lines_and_accuracy(seed):
   accuracy = REFERENCE[f'figures of a page, seed {seed}'][0]
   assert run_here('mnist_softmax.py', '--seed', seed) == [*EXTRACTING, f'test accuracy {accuracy}']
+
+
+def test_softmax_takes_other_data_steps_batches_and_rates(digits):
+  flags = f'--seed 3 --data_dir {digits} --steps 2 --batch_size 20 --learning_rate 0.2'
+  # Two steps in NumPy give this, too. Without one of the flags, it is another figure.
+  assert run_here('mnist_softmax.py', *flags.split())[4:] == ['test accuracy 0.128']
 
 
 def test_deep_prints_the_originals_lines_and_learns(trained_net):
@@ -51,15 +58,32 @@ def test_bfloat16_learns_about_the_same_and_says_where_it_is_fast(digits, tmp_pa
 
 
 WRONG = {
-  '--steps -5': '--steps has to be at least 0, and --batch_size at least 1',
-  '--batch_size 0': '--steps has to be at least 0, and --batch_size at least 1',
-  '--log_dir a/lr=[1]': '--log_dir has [, * or ? in it, for TensorFlow a pattern of names',
-  '--predict a.png': '--predict needs --log_dir, the folder of a trained net',
+  'mnist_deep.py --steps -5': '--steps has to be at least 0, and --batch_size at least 1',
+  'mnist_deep.py --batch_size 0': '--steps has to be at least 0, and --batch_size at least 1',
+  'mnist_deep.py --log_dir lr=[1]': '[, * or ? in it, for TensorFlow a pattern of names',
+  'mnist_deep.py --predict a.png': '--predict needs --log_dir, the folder of a trained net',
+  'mnist_deep.py --step 5': 'unrecognized arguments: --step 5',
+  'mnist_softmax.py --step 5': 'unrecognized arguments: --step 5',
 }
 
 
-@pytest.mark.parametrize('flags', WRONG)
-def test_flags_that_make_no_sense_are_a_usage_error(flags, capsys):
+@pytest.mark.parametrize('command', WRONG)
+def test_flags_that_make_no_sense_are_a_usage_error(command, capsys):
   with pytest.raises(SystemExit, match='2'):
-    run_here('mnist_deep.py', *flags.split())
-  assert capsys.readouterr().err.endswith(f'error: {WRONG[flags]}\n')
+    run_here(*command.split())
+  assert capsys.readouterr().err.endswith(f'{WRONG[command]}\n')
+
+
+@pytest.mark.parametrize('program', ['mnist_softmax.py', 'mnist_deep.py'])
+def test_tensorflow_logs_no_advice(program, digits):
+  env = {name: value for name, value in os.environ.items() if name != 'TF_CPP_MIN_LOG_LEVEL'}
+  done = run(program, '--steps', 0, '--data_dir', digits, env=env)
+  assert done.returncode == 0
+  assert 'WARNING:tensorflow' not in done.stderr and 'TensorFlow binary' not in done.stderr
+
+
+@pytest.mark.parametrize('program', ['mnist_softmax.py', 'mnist_deep.py'])
+def test_without_a_seed_runs_differ(program, digits, tmp_path, monkeypatch):
+  monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))  # For the curves of mnist_deep.py.
+  flags = '--steps', 1, '--batch_size', 1, '--data_dir', digits
+  assert len({run_here(program, *flags)[-1] for _ in range(5)}) > 1
