@@ -24,6 +24,8 @@ def test_both_programs_are_pasted_and_the_prompt_stays_alive(tmp_path, digits, p
     terminal.type('\3')
     steps, folder = terminal.wait_for(STOPPED).groups()
     assert variables(folder)['global_step'] == int(steps)
+    terminal.paste("print('Ctrl-C', signal.getsignal(2) is signal.default_int_handler)\n")
+    assert terminal.wait_for('^Ctrl-C (True|False)')[1] == 'True'
     # Its flags are still there, so it can run again.
     terminal.paste(f'flags.data_dir, flags.steps = {digits!r}, 0\n')
     terminal.paste('with tf.Graph().as_default():\n  main(flags)\n\n')

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import io
-import pathlib
 import pickle
 import tempfile
 
@@ -157,8 +156,7 @@ def test_neurons_drop_out_of_the_training_steps_only(nets, digits, tmp_path):
 
 def test_without_a_folder_only_curves_are_left_behind(digits, tmp_path, monkeypatch):
   monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
-  lines = run_here('mnist_deep.py', '--steps', 1, '--data_dir', digits)
-  folder = pathlib.Path(lines[4].removeprefix('Saving graph to: '))
-  files = [path for path in folder.rglob('*') if path.is_file()]
+  run_here('mnist_deep.py', '--steps', 1, '--data_dir', digits)
+  files = [path for path in tmp_path.rglob('*') if path.is_file()]
   assert {path.parent.name for path in files} == {'training'}
   assert sum(path.stat().st_size for path in files) < 5e6
