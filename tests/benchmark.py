@@ -120,37 +120,11 @@ def torch_peer(schedule, seed, batches, tuned=False, bfloat16=False):
   return lambda images: forward(images).detach().numpy()
 
 
-def jax_peer(schedule, seed, batches):
-  import jax
-  from jax.example_libraries import optimizers, stax
-
-  layers = []
-  for n in 32, 64:
-    layers += [stax.Conv(n, (5, 5), padding='SAME'), stax.Relu, stax.MaxPool((2, 2), (2, 2))]
-  layers += [stax.Flatten, stax.Dense(1024), stax.Relu]
-  initial, net = stax.serial(*layers, stax.Dropout(schedule.keep_prob), stax.Dense(10))
-  start, update, parameters_of = optimizers.adam(schedule.rate, 0.9, schedule.beta2, 1e-8)
-
-  @jax.grad
-  def gradient(parameters, images, labels, key):
-    logits = net(parameters, images.reshape(-1, 28, 28, 1), rng=key)
-    return -(labels * jax.nn.log_softmax(logits)).sum(1).mean()
-
-  @jax.jit
-  def train(i, state, *batch):
-    return update(i, gradient(parameters_of(state), *batch, jax.random.key(i)), state)
-
-  state = start(initial(jax.random.key(seed), (-1, 28, 28, 1))[1])
-  for i, batch in enumerate(batches):
-    state = jax.block_until_ready(train(i, state, *batch))
-
-
 PEERS = {
   'Keras `fit`': keras_peer,
   'PyTorch, channels-last, fused Adam': partial(torch_peer, tuned=True),
   'PyTorch, as most write it': torch_peer,
   'PyTorch, tuned as above, bfloat16 autocast': partial(torch_peer, tuned=True, bfloat16=True),
-  'JAX, jit': jax_peer,
 }
 
 
@@ -192,11 +166,9 @@ def main():
   if flags.peer:
     data = input_data.read_data_sets(ROOT / 'MNIST_data', one_hot=True, seed=flags.seed)
     logits_of = PEERS[flags.peer](schedule, flags.seed, batches(schedule, data.train))
-    if logits_of:
-      digits = [np.argmax(logits_of(images), 1) for images in np.split(data.test.images, 50)]
-      accuracy = np.mean(np.concatenate(digits) == np.argmax(data.test.labels, 1))
-      print(f'test accuracy {accuracy:g}', flush=True)
-    return
+    digits = [np.argmax(logits_of(images), 1) for images in np.split(data.test.images, 50)]
+    accuracy = np.mean(np.concatenate(digits) == np.argmax(data.test.labels, 1))
+    return print(f'test accuracy {accuracy:g}', flush=True)
   cpu = open('/proc/cpuinfo').read() if os.path.exists('/proc/cpuinfo') else ''
   found = [name for name in ('avx512f', 'avx512_bf16', 'amx_bf16') if name in cpu]
   print(*re.findall('model name.*: (.*)', cpu)[:1], f'{os.cpu_count()} cores', *found, sep=', ')
@@ -207,7 +179,6 @@ def main():
   if not {'avx512_bf16', 'amx_bf16'} & {*found}:
     commands = {name: command for name, command in commands.items() if 'bfloat16' not in name}
   if flags.accuracy:
-    del commands['JAX, jit']  # It has the tutorial's schedule only.
     return take_turns(commands, flags.rounds, 'step 0', 'last line')
   take_turns(commands, flags.rounds, 'step 100', 'step 200', 100)
 

@@ -75,14 +75,6 @@ def test_flags_that_make_no_sense_are_a_usage_error(command, capsys):
 
 
 @pytest.mark.parametrize('program', ['mnist_softmax.py', 'mnist_deep.py'])
-def test_tensorflow_logs_no_advice(program, digits):
-  env = {name: value for name, value in os.environ.items() if name != 'TF_CPP_MIN_LOG_LEVEL'}
-  done = run(program, '--steps', 0, '--data_dir', digits, env=env)
-  assert done.returncode == 0
-  assert 'WARNING:tensorflow' not in done.stderr and 'TensorFlow binary' not in done.stderr
-
-
-@pytest.mark.parametrize('program', ['mnist_softmax.py', 'mnist_deep.py'])
 def test_without_a_seed_runs_differ(program, digits, tmp_path, monkeypatch):
   monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))  # For the curves of mnist_deep.py.
   flags = '--steps', 1, '--batch_size', 1, '--data_dir', digits
