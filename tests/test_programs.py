@@ -31,6 +31,7 @@ def test_deep_prints_the_originals_lines_and_learns(trained_net):
   for step, line in zip((0, 100), lines[5:], strict=True):
     assert re.fullmatch(rf'step {step}, training accuracy (0\.\d{{1,2}}|1)', line)
   assert float(re.fullmatch(r'test accuracy (0\.\d{1,4})', last)[1]) > 0.95
+  assert 'WARNING:tensorflow' not in trained_net.stderr
 
 
 def test_deep_needs_less_than_1100_megabytes(trained_net):
