@@ -461,7 +461,7 @@ _GONE = {  # What to do about a name that is gone, by how it begins.
   'contrib': 'left TensorFlow with version 2.0: use tf.nn, tf.layers and tf.train',
   '': 'is not in TensorFlow today',
 }
-_HERE = sys.modules[__name__]
+_HERE, _FILE = sys.modules[__name__], os.path.realpath(__file__)
 _folder = None  # Of the script that runs, with a separator at the end.
 load_mnist = read_data_sets  # Its name in contrib.learn.datasets.mnist.
 
@@ -741,12 +741,12 @@ def _import(name, globals=None, locals=None, fromlist=(), level=0, python=builti
 def _is_old(file):
   """Returns whether a file is the script's, or of a module in its folder or below."""
   file = os.path.realpath(file)
-  return file.startswith(_folder) and '-packages' not in file[len(_folder) :] and file != __file__
+  return file.startswith(_folder) and '-packages' not in file[len(_folder) :] and file != _FILE
 
 
 def _excepthook(kind, error, trace):
   """Prints an error as Python does, without the calls of this file that run the script."""
-  here = r'(.*[\\/])?input_data\.py", line \d+, in (<module>|<lambda>|_run|_import|_get_code)'
+  here = rf'{re.escape(__file__)}", line \d+, in (<module>|<lambda>|_run|_import|_get_code)'
   text = ''.join(traceback.format_exception(kind, error, trace))
   text = re.sub(rf'(?m)^( +)File "(<frozen importlib.*|{here})\n(\1  .*\n)*', '', text)
   text = re.sub(r'(?m)^Traceback .*\n(?!  File ".*, in )', '', text)
@@ -830,7 +830,8 @@ def _run(arguments):
 
 
 if __name__ == '__main__':
-  sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+  # Not normalized, so that both loads of this file have one name in a traceback.
+  sys.path.insert(0, os.path.dirname(os.path.join(os.getcwd(), __file__)))
   import input_data
 
   input_data._run(sys.argv[1:])

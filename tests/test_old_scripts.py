@@ -243,17 +243,20 @@ def test_a_script_has_its_own_arguments_name_and_status(tmp_path):
   assert (done.returncode, done.stderr) == (3, '')
 
 
-def test_a_module_of_a_linked_folder_is_old_too(tmp_path):
+def test_a_module_of_a_linked_folder_is_old_too_also_beside_input_data(tmp_path):
   (tmp_path / 'real').mkdir()
   (tmp_path / 'link').symlink_to(tmp_path / 'real')
   (tmp_path / 'real' / 'helper.py').write_text('import tensorflow as tf\nprint(tf.mul.__name__)\n')
   code = f'import sys\nsys.path[0] = {str(tmp_path / "link")!r}\nimport helper\n'
   assert lines_of(run_old(tmp_path / 'link', code)) == ['multiply']
+  shutil.copy(ROOT / 'input_data.py', tmp_path / 'real')
+  assert lines_of(run(tmp_path / 'link/input_data.py', tmp_path / 'link/old.py')) == ['multiply']
 
 
 ERRORS = {
   'syntax of a module': 'import wrong\n',
   'chained': 'def f():\n  1 / 0\ntry:\n  f()\nexcept Exception as e:\n  raise ValueError from e\n',
+  'its own input_data': 'import input_data\n',
   'a module': 'import os\nimport no_such_module\n',
   'syntax': 'print("a", end="")\nx = 1\ny = (2\n',
 }
@@ -262,6 +265,7 @@ ERRORS = {
 @pytest.mark.parametrize('code', ERRORS.values(), ids=ERRORS)
 def test_an_error_is_shown_as_python_shows_it(tmp_path, code):
   (tmp_path / 'wrong.py').write_text('x = (1\n')
+  (tmp_path / 'input_data.py').write_text('x = 1 / 0\n')
   done = run_old(tmp_path, code)
   python = run('old.py', cwd=tmp_path)
   assert (done.returncode, done.stderr) == (python.returncode, python.stderr)
