@@ -382,16 +382,14 @@ def apply_exif(pixels, content):
 
 _CELLS = 'tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl:'
 _LAYER = 'tensorflow.python.layers.layers:'
+_SIZES = "inputs,num_outputs,kernel_size,strides=1,padding='SAME',data_format"
 _WEIGHTS = (
-  'normalizer_fn,normalizer_params,kernel_initializer,kernel_regularizer,bias_initializer,'
-  'bias_regularizer,reuse'
+  "activation_fn='relu',normalizer_fn,normalizer_params,kernel_initializer,kernel_regularizer,"
+  'bias_initializer,bias_regularizer,reuse'
 )
-_DENSE = f"inputs,num_outputs,activation_fn='relu',{_WEIGHTS},default_name='fully_connected'"
-_CONV = (
-  "inputs,num_outputs,kernel_size,strides=1,padding='SAME',data_format,dilation_rate,"
-  f"activation_fn='relu',{_WEIGHTS},default_name='Conv'"
-)
-_TRANSPOSE = _CONV.replace('dilation_rate,', '').replace("'Conv'", "'Conv2d_transpose'")
+_DENSE = f"inputs,num_outputs,{_WEIGHTS},default_name='fully_connected'"
+_CONV = f"{_SIZES},dilation_rate,{_WEIGHTS},default_name='Conv'"
+_TRANSPOSE = f"{_SIZES},{_WEIGHTS},default_name='Conv2d_transpose'"
 _DROPOUT = 'inputs,keep_prob=0.5,noise_shape,training=True,outputs_collections,name,seed'
 _POOL = "inputs,kernel_size,strides=2,padding='VALID',data_format,outputs_collections,name"
 _NORM = (
@@ -507,13 +505,16 @@ def tensorflow_1():
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')  # Fast CPU kernels, also without AVX-512.
   import tensorflow.compat.v1 as tf
+  from tensorflow.python.framework import random_seed
 
   tf.logging.set_verbosity(tf.logging.ERROR)
   warnings.filterwarnings('ignore', module='tensorflow.python')  # That tf.layers is deprecated.
   tf.disable_v2_behavior()
   tf.flags.FlagValues._parse_flags = lambda flags: flags(sys.argv)
   _default_graph = tf.get_default_graph
-  _make_nodes_of_1_15(tf)
+  if random_seed.get_seed.__module__ == random_seed.__name__:  # Not if this has been reloaded.
+    _take_seeds_of_1_15(tf)
+    _add_nodes_of_1_15(tf)
   module = _Module('tensorflow')
   names = {*dir(tf), *_OLD, 'contrib'} - {'print'}  # The oldest versions had no tf.print.
   module.__all__ = [name for name in names if name[0] != '_' and '.' not in name]
@@ -521,76 +522,81 @@ def tensorflow_1():
   return module
 
 
-def _make_nodes_of_1_15(tf):
-  """Changes the functions of today that make fewer nodes than 1.15, because seeds count them."""
+def _take_seeds_of_1_15(tf):
+  """Replaces the functions whose seeds, or nodes, which seeds count, were others in 1.15."""
   from tensorflow.python.framework import random_seed
+  from tensorflow.python.ops import math_ops, nn_ops, random_ops
+
+  get_seed_today, uniform_today = random_seed.get_seed, random_ops.random_uniform
+
+  def get_seed(seed):
+    graph = tf.get_default_graph()
+    return get_seed_today(graph.version if seed is None and graph.seed is not None else seed)
+
+  def random_uniform(shape, minval=0, *rest, **keywords):
+    # A Python integer makes fewer nodes today; NumPy's makes as many as it did.
+    minval = np.int64(minval) if isinstance(minval, int) else minval
+    return uniform_today(shape, minval, *rest, **keywords)
+
+  def reduction_dims(x, axis):
+    if axis is not None:
+      return axis
+    is_known = isinstance(x, tf.Tensor) and x.shape.ndims is not None
+    return tf.constant(np.arange(x.shape.ndims), tf.int32) if is_known else tf.range(0, tf.rank(x))
+
+  random_seed.get_seed, math_ops._ReductionDims = get_seed, reduction_dims
+  random_ops.random_uniform = tf.random_uniform = tf.random.uniform = random_uniform
+  nn_ops.dropout_v2 = _dropout
+
+
+def _add_nodes_of_1_15(tf):
+  """Lets functions that make fewer nodes than in 1.15 make the others first: seeds count them."""
   from tensorflow.python.layers import layers
-  from tensorflow.python.ops import array_ops, math_grad, math_ops, nn_ops, random_ops
+  from tensorflow.python.ops import array_ops, math_grad, nn_ops
   from tensorflow.python.ops.tensor_array_ops import _GraphTensorArray
 
-  if isinstance(random_seed.get_seed, functools.partial):  # This module has been reloaded.
-    return
+  def add(make, owner, name):
+    today = getattr(owner, name)
 
-  def get_seed(today, seed):
-    graph = tf.get_default_graph()
-    return today(graph.version if seed is None and graph.seed is not None else seed)
+    @functools.wraps(today)
+    def function(*arguments, **keywords):
+      make(*arguments, **keywords)
+      return today(*arguments, **keywords)
 
-  def random_uniform(today, shape, minval=0, *rest, **keywords):
-    minval = np.int64(minval) if isinstance(minval, int) else minval
-    return today(shape, minval, *rest, **keywords)
+    setattr(owner, name, function)
+    return function
 
-  def reduction_dims(today, x, axis):
-    if axis is None and isinstance(x, tf.Tensor) and x.shape.ndims is not None:
-      return tf.constant(np.arange(x.shape.ndims), tf.int32)
-    return tf.range(0, tf.rank(x)) if axis is None else axis
+  def split(value, num_or_size_splits, *_, **__):
+    if isinstance(num_or_size_splits, int):
+      tf.no_op()
 
-  def split(today, value, num_or_size_splits, *rest, **keywords):
-    tf.no_op() if isinstance(num_or_size_splits, int) else None
-    return today(value, num_or_size_splits, *rest, **keywords)
+  def one_hot(indices, depth, on_value=None, off_value=None, *_, **__):
+    for value in on_value, off_value:
+      tf.no_op() if value is not None else None
 
-  def one_hot(today, indices, depth, on_value=None, off_value=None, *rest, **keywords):
-    [tf.no_op() for value in (on_value, off_value) if value is not None]
-    return today(indices, depth, on_value, off_value, *rest, **keywords)
-
-  def zeros(today, value, shape, *rest, **keywords):
+  def zeros(value, shape, *_, **__):
     if isinstance(shape, (list, tuple)) and any(map(tf.is_tensor, shape)):
       tf.less(math.prod(shape[1:], start=shape[0]), 1000)
-    return today(value, shape, *rest, **keywords)
 
-  def convolution(today, *arguments, **keywords):
-    tf.no_op()
-    return today(*arguments, **keywords)
-
-  def flatten(today, inputs, *rest, **keywords):
+  def flatten(inputs, *_, **__):
     if inputs.shape[0].value is None and inputs.shape[1:].is_fully_defined():
       tf.no_op(), tf.shape(inputs)[0]
-    return today(inputs, *rest, **keywords)
 
-  def gradient_of_sum(today, op, gradient):  # The mean's is the only one that calls it.
-    tf.no_op() if not op.inputs[0].shape.is_fully_defined() else None
-    return today(op, gradient)
+  def gradient_of_mean(op, _):  # It calls that of the sum, which is registered by itself.
+    if not op.inputs[0].shape.is_fully_defined():
+      tf.no_op()
 
-  def size(array, name=None, today=_GraphTensorArray.size):
-    tf.no_op() if not array._dynamic_size and tf.is_tensor(array._size) else None
-    return today(array, name)
+  def size(array, name=None):
+    if not array._dynamic_size and tf.is_tensor(array._size):
+      tf.no_op()
 
-  for function, name, *owners in (
-    (get_seed, 'get_seed', random_seed),
-    (random_uniform, 'random_uniform', random_ops, tf),
-    (random_uniform, 'uniform', tf.random),
-    (reduction_dims, '_ReductionDims', math_ops),
-    (split, 'split', array_ops, tf),
-    (one_hot, 'one_hot', array_ops, tf),
-    (zeros, '_constant_if_small', array_ops),
-    (convolution, 'convolution_v2', nn_ops),
-    (flatten, 'flatten', layers),
-    (gradient_of_sum, '_SumGrad', math_grad),
-  ):
-    function = functools.partial(function, getattr(owners[0], name))
-    for owner in owners:
-      setattr(owner, name, function)
-  math_grad._InferGradientReductionAxes = lambda x, y: (None, None)
-  _GraphTensorArray.size, nn_ops.dropout_v2 = size, _dropout
+  tf.split, tf.one_hot = add(split, array_ops, 'split'), add(one_hot, array_ops, 'one_hot')
+  add(zeros, array_ops, '_constant_if_small')
+  add(flatten, layers, 'flatten')
+  add(lambda *_, **__: tf.no_op(), nn_ops, 'convolution_v2')
+  add(gradient_of_mean, math_grad, '_SumGrad')
+  add(size, _GraphTensorArray, 'size')
+  math_grad._InferGradientReductionAxes = lambda x, y: (None, None)  # Not left to the shapes.
 
 
 def _call(function, order, /, *arguments, **keywords):
@@ -781,10 +787,12 @@ def _get_code(loader, name, python=importlib.machinery.SourceFileLoader.get_code
   """Returns a module's code as Python does, but that of an old text also from Python 2's."""
   if not _is_old(loader.path):
     return python(loader, name)
+  if loader.path.endswith('.ipynb'):
+    raise OSError(f'{loader.path} is a notebook. Save it as a Python script.')
   try:
     code = importlib.util.decode_source(loader.get_data(loader.path))
-    if '\0' in code or loader.path.endswith('.ipynb'):
-      raise ValueError('save a notebook as a script first')
+    if '\0' in code:
+      raise ValueError('it holds zero bytes')
   except (ValueError, SyntaxError) as error:
     advice = 'If it is in another encoding, its first line has to be such as # coding: latin-1'
     raise OSError(f'{loader.path} is not a Python script in UTF-8: {error}. {advice}') from None
