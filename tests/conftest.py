@@ -58,6 +58,17 @@ def variables(folder):
   return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
+def save(values, folder, step):
+  """Makes variables, {name: value}, the last checkpoint in a folder."""
+  from mnist_deep import tf
+
+  with tf.Graph().as_default(), tf.Session() as sess:
+    for name, value in values.items():
+      tf.Variable(value, name=name)
+    sess.run(tf.global_variables_initializer())
+    tf.train.Saver().save(sess, f'{folder}/model.ckpt', step)
+
+
 def write_idx(path, magic, *dims, data=b''):
   """Writes a gzipped IDX file with the header `magic`, `dims`."""
   with gzip.open(path, 'wb', compresslevel=1) as f:

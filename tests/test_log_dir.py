@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from terminal import Terminal
 
-from conftest import lines_of, run, run_here, variables
+from conftest import lines_of, run, run_here, save, variables
 from mnist_deep import tf
 from photographs import compute
 
@@ -31,15 +31,6 @@ def curve(folder, name):
   """Returns the points of a curve: [(step, value), ...]."""
   found = [(event.step, value) for event in events(folder) for value in event.summary.value]
   return [(step, value.simple_value) for step, value in found if value.tag == f'summaries/{name}']
-
-
-def save(values, folder, step):
-  """Makes variables, {name: value}, the last checkpoint in a folder."""
-  with tf.Graph().as_default(), tf.Session() as sess:
-    for name, value in values.items():
-      tf.Variable(np.array(value), name=name)
-    sess.run(tf.global_variables_initializer())
-    tf.train.Saver().save(sess, f'{folder}/model.ckpt', step)
 
 
 @pytest.fixture

@@ -167,8 +167,7 @@ def answers(tmp_path_factory):
   (folder / 'package').mkdir()
   for name in 'input_data.py', 'package/input_data.py':  # An old copy, which must not be taken.
     (folder / name).write_text("raise ImportError\nTRAIN_IMAGES = 'train-images-idx3-ubyte.gz'\n")
-  other = folder / 'package/my_input_data.py'
-  other.write_text('import sys as found  # train-images-idx3-ubyte')
+  (folder / 'package/my_input_data.py').write_text('import sys as found;"train-images-idx3-ubyte"')
   shutil.copy(ROOT / 'tests' / 'make_reference.py', folder)
   lines_of(run_old(folder, PROGRAM))
   return json.loads((folder / 'answers.json').read_text())

@@ -9,10 +9,9 @@ import zlib
 
 import numpy as np
 import pytest
-from test_log_dir import save
 
 import input_data
-from conftest import lines_of, run, run_here, variables
+from conftest import lines_of, run, run_here, save, variables
 from mnist_deep import tf
 from photographs import CONDITIONS, compute, encode, enlarge, light, photograph
 
@@ -224,10 +223,8 @@ def test_what_is_no_net_of_this_form_is_named(trained_net, tmp_path):
     shutil.copy(file, tmp_path)
   command = 'mnist_deep.py', '--predict', '.pictures/seven.png', '--log_dir'
   assert answers(run_here(*command, tmp_path / 'model.ckpt-140')) == {'.pictures/seven.png': 7}
-  with tf.Graph().as_default(), tf.Session() as sess:
-    sess.run(tf.Variable(1.0).initializer)
-    tf.train.Saver().save(sess, str(tmp_path / 'other/net'), 5)
-  for place, name in (tmp_path, tmp_path), (tmp_path / 'other', tmp_path / 'other/net-5'):
+  save({'Variable': 1.0}, tmp_path / 'other', 5)
+  for place, name in (tmp_path, tmp_path), (tmp_path / 'other', tmp_path / 'other/model.ckpt-5'):
     error = f'{name} is no net of deepnn. Name one in --log_dir, or train with --fast.'
     with pytest.raises(SystemExit, match=f'^{error}$'):
       run_here(*command, place)

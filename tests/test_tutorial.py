@@ -8,9 +8,9 @@ import tempfile
 
 import numpy as np
 import pytest
-from test_log_dir import curve, save
+from test_log_dir import curve
 
-from conftest import lines_of, run, run_here, variables
+from conftest import lines_of, run, run_here, save, variables
 from mnist_deep import deepnn, main, max_pool_2x2, tf
 from photographs import compute
 
@@ -91,7 +91,7 @@ def test_a_programs_flags_are_its_schedule(schedule, steps, digits, tmp_path):
   train(schedule, steps=2, data_dir=digits, log_dir=f'{tmp_path}/figures')
   saved, expected = variables(tmp_path), variables(tmp_path / 'figures')
   assert all(np.array_equal(value, saved[name]) for name, value in expected.items())
-  save(saved | {'global_step': steps}, tmp_path, steps)  # After its last step, it trains no more.
+  save(saved | {'global_step': np.int64(steps)}, tmp_path, steps)  # It has had all its steps.
   assert f'Resuming at step {steps} of {steps}.' in run_here('mnist_deep.py', *flags)
 
 
